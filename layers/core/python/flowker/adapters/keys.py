@@ -1,0 +1,83 @@
+"""The tables, their indexes, and every key in them, built by pure functions (architecture §6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from flowker.adapters.items import Key
+
+DEFINITIONS = "definitions"
+EXECUTIONS = "executions"
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A second order of a table's items; items without both attributes are not in it. `projects` are copied along."""
+
+    pk: str
+    sk: str
+    projects: tuple[str, ...] = ()
+
+
+TABLES: Mapping[str, Mapping[str, Index]] = {
+    DEFINITIONS: {
+        "by_created": Index("kind", "created_sort", ("status", "provider_id")),
+        "by_updated": Index("kind", "updated_sort", ("status", "provider_id")),
+        "by_name": Index("kind", "name_sort", ("status", "provider_id")),
+    },
+    EXECUTIONS: {
+        "by_started": Index("shard", "started_sort", ("status",)),
+        "by_completed": Index("shard", "completed_sort", ("status",)),
+        "by_workflow_started": Index("workflow_shard", "started_sort", ("status",)),
+        "by_workflow_completed": Index("workflow_shard", "completed_sort", ("status",)),
+    },
+}
+
+SHARDS = 8
+"""Partitions that the lists of executions are spread over, so that no partition takes every start."""
+
+
+def workflow(workflow_id: str) -> Key:
+    return Key(DEFINITIONS, f"WORKFLOW#{workflow_id}", "HEAD")
+
+
+def revision(digest: str) -> Key:
+    return Key(DEFINITIONS, f"REVISION#{digest}", "GRAPH")
+
+
+def name_lock(kind: str, name: str) -> Key:
+    return Key(DEFINITIONS, f"NAME#{kind}#{name}", "LOCK")
+
+
+def webhook_route(method: str, path: str) -> Key:
+    """Hashed, because a path may be longer than a key (2 KB)."""
+    return Key(DEFINITIONS, f"WEBHOOK#{sha256(f'{method} {path}'.encode()).hexdigest()}", "ROUTE")
+
+
+def provider_configuration(configuration_id: str) -> Key:
+    return Key(DEFINITIONS, f"PROVIDER_CONFIGURATION#{configuration_id}", "HEAD")
+
+
+def execution(execution_id: str) -> Key:
+    return Key(EXECUTIONS, f"EXECUTION#{execution_id}", "META")
+
+
+def execution_input(execution_id: str) -> Key:
+    return Key(EXECUTIONS, f"EXECUTION#{execution_id}", "INPUT")
+
+
+def step(execution_id: str, node_id: str, visit: int = 0) -> Key:
+    return Key(EXECUTIONS, f"EXECUTION#{execution_id}", f"STEP#{node_id}#{visit}")
+
+
+def idempotency(key: str) -> Key:
+    return Key(EXECUTIONS, f"IDEMPOTENCY#{key}", "KEY")
+
+
+def breaker(configuration_id: str) -> Key:
+    return Key(EXECUTIONS, f"BREAKER#{configuration_id}", "STATE")
+
+
+def shard(execution_id: str) -> int:
+    """Which of `SHARDS` partitions lists the execution."""
+    return int(sha256(execution_id.encode()).hexdigest()[:8], 16) % SHARDS

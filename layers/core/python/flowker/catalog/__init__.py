@@ -1,0 +1,1 @@
+"""The read-only registry of providers, executors and triggers: data and JSON Schemas (Flowker spec, section g)."""

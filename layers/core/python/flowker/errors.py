@@ -1,0 +1,359 @@
+"""Every error that Flowker can answer with: one class per code, and the only list of codes (Flowker spec, section b).
+
+    FlowkerError                code, message, fields?
+      BadRequest                the request is malformed or violates a field rule
+      Unauthorized              the caller did not identify itself
+      NotFound                  the thing named does not exist
+      MethodNotAllowed          the route exists, the method does not
+      Conflict                  the thing changed, or its name, key or route is taken
+      TooLarge                  the body exceeds 1 MiB
+      Unprocessable             well-formed, but not possible in this state or with this meaning
+      Unavailable               a dependency is throttled or down; try again
+    NodeError                   what running a node may raise; the class names are matched by the state machine
+      ProviderUnavailable       transient: the state machine retries
+      NodeFailed                final: the execution has been recorded as failed
+
+Only `http/problems.py` knows how a family maps to an HTTP status. `docs/reference/errors.md` lists every code.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding about a graph: its code, a sentence, and a JSON pointer into the workflow document."""
+
+    code: str
+    message: str
+    pointer: str
+
+
+class FlowkerError(Exception):
+    """Base of all coded errors. `fields` maps a field's name to what is wrong with it."""
+
+    code: ClassVar[str] = "FLK-9999"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        diagnostics: Sequence[Diagnostic] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = dict(fields or {})
+        self.diagnostics = tuple(diagnostics)
+
+
+class BadRequest(FlowkerError):
+    """The request is malformed or violates a field rule."""
+
+
+class Unauthorized(FlowkerError):
+    """The API key is absent or wrong."""
+
+    code = "UNAUTHORIZED"
+
+
+class NotFound(FlowkerError):
+    """The thing named does not exist."""
+
+
+class MethodNotAllowed(FlowkerError):
+    """The route exists, the method does not."""
+
+    code = "FLK-0302"
+
+
+class Conflict(FlowkerError):
+    """The thing changed meanwhile, or its name, key or route is taken."""
+
+
+class TooLarge(FlowkerError):
+    """The body exceeds 1 MiB."""
+
+
+class Unprocessable(FlowkerError):
+    """Well-formed, but impossible in this state or with this meaning."""
+
+
+class Unavailable(FlowkerError):
+    """A dependency is throttled or down. `retry_after` is in whole seconds."""
+
+    retry_after: ClassVar[int] = 1
+
+
+# --- generic -------------------------------------------------------------------------------------------------------
+
+
+class InvalidBody(BadRequest):
+    code = "FLK-0001"
+
+
+class InvalidId(BadRequest):
+    code = "FLK-0002"
+
+
+class InvalidQuery(BadRequest):
+    code = "FLK-0304"
+
+
+class InvalidPageLimit(BadRequest):
+    code = "FLK-0309"
+
+
+class InvalidSortOrder(BadRequest):
+    code = "FLK-0310"
+
+
+class ChangedConcurrently(Conflict):
+    code = "FLK-0350"
+
+
+class UnknownRoute(NotFound):
+    code = "FLK-0400"
+
+
+class StoreUnavailable(Unavailable):
+    """The store refused for load or conflict after all retries."""
+
+    code = "FLK-0801"
+
+
+# --- workflows -----------------------------------------------------------------------------------------------------
+
+
+class WorkflowNotFound(NotFound):
+    code = "FLK-0100"
+
+
+class WorkflowNameTaken(Conflict):
+    code = "FLK-0101"
+
+
+class WorkflowTransitionNotAllowed(Unprocessable):
+    code = "FLK-0102"
+
+
+class WorkflowNotEditable(Unprocessable):
+    code = "FLK-0103"
+
+
+class UnknownExecutorInNode(NotFound):
+    code = "FLK-0104"
+
+
+class InvalidCondition(Unprocessable):
+    code = "FLK-0105"
+
+
+class WorkflowNameMissing(BadRequest):
+    code = "FLK-0110"
+
+
+class WorkflowNameTooLong(BadRequest):
+    code = "FLK-0111"
+
+
+class WorkflowWithoutNodes(Unprocessable):
+    code = "FLK-0112"
+
+
+class TooManyNodes(BadRequest):
+    code = "FLK-0113"
+
+
+class TooManyEdges(BadRequest):
+    code = "FLK-0114"
+
+
+class UnknownEdgeEnd(BadRequest):
+    code = "FLK-0115"
+
+
+class WorkflowWithoutTrigger(Unprocessable):
+    code = "FLK-0116"
+
+
+class InvalidNodeId(BadRequest):
+    code = "FLK-0120"
+
+
+class InvalidNodeType(BadRequest):
+    code = "FLK-0121"
+
+
+class InvalidEdgeId(BadRequest):
+    code = "FLK-0130"
+
+
+class EdgeSourceMissing(BadRequest):
+    code = "FLK-0131"
+
+
+class EdgeTargetMissing(BadRequest):
+    code = "FLK-0132"
+
+
+class InvalidInputMapping(BadRequest):
+    code = "FLK-0140"
+
+
+class InvalidOutputMapping(BadRequest):
+    code = "FLK-0141"
+
+
+class InvalidTransforms(BadRequest):
+    code = "FLK-0142"
+
+
+class InvalidProviderReference(BadRequest):
+    code = "FLK-0150"
+
+
+class ProviderMismatch(BadRequest):
+    code = "FLK-0151"
+
+
+class CyclicGraph(Unprocessable):
+    code = "FLK-0508"
+
+
+class DefinitionTooLarge(Unprocessable):
+    """The compiled state machine exceeds a limit of Step Functions."""
+
+    code = "FLK-0106"
+
+
+# --- catalog -------------------------------------------------------------------------------------------------------
+
+
+class ExecutorNotFound(NotFound):
+    code = "FLK-0200"
+
+
+class InvalidExecutorConfig(BadRequest):
+    code = "FLK-0201"
+
+
+class TriggerNotFound(NotFound):
+    code = "FLK-0210"
+
+
+class InvalidTriggerConfig(Unprocessable):
+    code = "FLK-0211"
+
+
+class ProviderNotFound(NotFound):
+    code = "FLK-0230"
+
+
+# --- provider configurations -----------------------------------------------------------------------------------------
+
+
+class ProviderConfigurationNotFound(NotFound):
+    code = "FLK-0290"
+
+
+class ProviderConfigurationNameTaken(Conflict):
+    code = "FLK-0291"
+
+
+class ProviderConfigurationTransitionNotAllowed(Unprocessable):
+    code = "FLK-0292"
+
+
+class ProviderConfigViolatesSchema(Unprocessable):
+    code = "FLK-0293"
+
+
+class UnknownProvider(NotFound):
+    code = "FLK-0294"
+
+
+class ProviderConfigurationNameMissing(BadRequest):
+    code = "FLK-0295"
+
+
+class ProviderConfigurationNameTooLong(BadRequest):
+    code = "FLK-0296"
+
+
+class ProviderIdMissing(BadRequest):
+    code = "FLK-0297"
+
+
+class ProviderConfigMissing(BadRequest):
+    code = "FLK-0298"
+
+
+class ProviderConfigurationDescriptionTooLong(BadRequest):
+    code = "FLK-0299"
+
+
+# --- executions and webhooks -----------------------------------------------------------------------------------------
+
+
+class WebhookRouteTaken(Conflict):
+    code = "FLK-0360"
+
+
+class WebhookRouteNotFound(NotFound):
+    code = "FLK-0361"
+
+
+class WebhookTokenInvalid(Unauthorized):
+    code = "FLK-0362"
+
+
+class WebhookBodyTooLarge(TooLarge):
+    code = "FLK-0363"
+
+
+class ExecutionNotFound(NotFound):
+    code = "FLK-0500"
+
+
+class WorkflowNotActive(Unprocessable):
+    code = "FLK-0501"
+
+
+class ExecutionNotFinished(Unprocessable):
+    code = "FLK-0502"
+
+
+class IdempotencyKeyReused(Conflict):
+    code = "FLK-0505"
+
+
+class ExecutionBodyTooLarge(TooLarge):
+    code = "FLK-0506"
+
+
+class IdempotencyKeyInvalid(BadRequest):
+    """Absent, blank, longer than 255 characters or not printable."""
+
+    code = "FLK-0509"
+
+
+# --- running nodes ---------------------------------------------------------------------------------------------------
+
+EXECUTION_TIMED_OUT = "FLK-0503"
+NODE_FAILED = "FLK-0504"
+CIRCUIT_OPEN = "FLK-0507"
+CYCLE = "FLK-0508"
+
+
+class NodeError(Exception):
+    """What running a node may raise. State machines match the class names: renaming one breaks deployed definitions."""
+
+
+class ProviderUnavailable(NodeError):
+    """A transient failure of the outside world; the state machine retries the task."""
+
+
+class NodeFailed(NodeError):
+    """The node failed for good and the execution has been recorded as failed."""

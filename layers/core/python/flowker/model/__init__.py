@@ -1,0 +1,1 @@
+"""What things are: frozen data and pure rules, no input or output. Imported by every other room."""

@@ -1,0 +1,43 @@
+"""JSON that keeps money exact: integers of any size and decimals survive reading and writing digit by digit.
+
+Numbers with a fraction or an exponent are read as `decimal.Decimal` (Flowker spec d.2, d.6).
+"""
+
+import hashlib
+from typing import Any
+
+import simplejson
+
+Json = Any
+"""A JSON value: dict, list, str, int, Decimal, bool or None."""
+
+_OPTIONS: dict[str, Any] = {"use_decimal": True, "separators": (",", ":"), "allow_nan": False}
+_COMPACT = simplejson.JSONEncoder(**_OPTIONS)
+_CANONICAL = simplejson.JSONEncoder(**_OPTIONS, sort_keys=True)
+
+
+def _refuse(constant: str) -> Json:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def loads(text: str | bytes) -> Json:
+    """Parse JSON text. Raises `ValueError` for anything that is not JSON: NaN, infinities and absurd nesting included."""
+    try:
+        return simplejson.loads(text, use_decimal=True, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def dumps(value: Json) -> str:
+    """Write compact ASCII JSON, keys in their own order. Raises `ValueError` for NaN and infinities."""
+    return _COMPACT.encode(value)
+
+
+def canonical(value: Json) -> str:
+    """Write compact ASCII JSON with sorted keys, so that equal values have equal texts."""
+    return _CANONICAL.encode(value)
+
+
+def digest(value: Json) -> str:
+    """SHA-256 of the canonical text, lower-case hexadecimal."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()

@@ -1,0 +1,202 @@
+"""The outside world as the use cases see it. A port's adapters and its fake pass the same contract tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from flowker.model.breaker import Breaker
+from flowker.model.exact_json import Json
+from flowker.model.execution import Claim, Execution, Outcome, Step
+from flowker.model.graph import Graph
+from flowker.model.outbound import OutboundRequest, OutboundResponse
+from flowker.model.page import Page, PageQuery
+from flowker.model.provider import ProviderConfiguration
+from flowker.model.workflow import WebhookRoute, Workflow, WorkflowHead
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The current time, UTC, time zone aware."""
+        ...
+
+
+class Ids(Protocol):
+    def new(self) -> str:
+        """A fresh UUID, canonical text."""
+        ...
+
+
+class WorkflowStore(Protocol):
+    """Workflows, their unique names, the webhook routes of active ones, and the snapshots executions run on."""
+
+    def add(self, workflow: Workflow) -> None:
+        """Raises `WorkflowNameTaken`."""
+        ...
+
+    def get(self, workflow_id: str) -> Workflow:
+        """Raises `WorkflowNotFound`."""
+        ...
+
+    def head(self, workflow_id: str) -> WorkflowHead:
+        """Raises `WorkflowNotFound`. Cheaper than `get`."""
+        ...
+
+    def list(self, query: PageQuery) -> Page[Workflow]:
+        """Sorted by createdAt, updatedAt or name; `where` may hold status."""
+        ...
+
+    def replace(self, before: Workflow, after: Workflow, routes: Sequence[WebhookRoute] = ()) -> None:
+        """Store `after` if `before` is still what is stored; with it appear the webhook routes given here, and those
+        of `before` disappear. Raises `ChangedConcurrently`, `WorkflowNameTaken`, `WebhookRouteTaken`."""
+        ...
+
+    def delete(self, workflow: Workflow) -> None:
+        """Raises `ChangedConcurrently`."""
+        ...
+
+    def route(self, method: str, path: str) -> WebhookRoute | None: ...
+
+    def keep_revision(self, digest: str, graph: Graph) -> None:
+        """Store a snapshot under its digest; repeating it changes nothing."""
+        ...
+
+    def revision(self, digest: str) -> Graph: ...
+
+
+class ProviderConfigurationStore(Protocol):
+    def add(self, configuration: ProviderConfiguration) -> None:
+        """Raises `ProviderConfigurationNameTaken`."""
+        ...
+
+    def get(self, configuration_id: str) -> ProviderConfiguration:
+        """Raises `ProviderConfigurationNotFound`."""
+        ...
+
+    def get_many(self, configuration_ids: Sequence[str]) -> Mapping[str, ProviderConfiguration]:
+        """Those that exist, by id."""
+        ...
+
+    def list(self, query: PageQuery) -> Page[ProviderConfiguration]:
+        """Sorted by createdAt, updatedAt or name; `where` may hold status and provider_id."""
+        ...
+
+    def replace(self, before: ProviderConfiguration, after: ProviderConfiguration) -> None:
+        """Raises `ChangedConcurrently`, `ProviderConfigurationNameTaken`."""
+        ...
+
+    def delete(self, configuration: ProviderConfiguration) -> None:
+        """Raises `ChangedConcurrently`."""
+        ...
+
+
+class IdempotencyKeyTaken(Exception):
+    """The key has started an execution before; `claim` says which, for which request."""
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(claim.key)
+        self.claim = claim
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """An execution with its input and the steps recorded so far, by node id."""
+
+    execution: Execution
+    input: Json
+    steps: Mapping[str, Step]
+
+
+class ExecutionStore(Protocol):
+    def add(self, execution: Execution, data: Json, claim: Claim | None) -> None:
+        """Store a pending execution, its input and its idempotency claim, all or nothing.
+
+        Raises `IdempotencyKeyTaken`.
+        """
+        ...
+
+    def claim(self, key: str) -> Claim | None: ...
+
+    def get(self, execution_id: str) -> Execution:
+        """Raises `ExecutionNotFound`."""
+        ...
+
+    def history(self, execution_id: str) -> History:
+        """Raises `ExecutionNotFound`."""
+        ...
+
+    def list(self, query: PageQuery) -> Page[Execution]:
+        """Sorted by startedAt or completedAt (unfinished ones last); `where` may hold status and workflow_id."""
+        ...
+
+    def finish(self, execution_id: str, outcome: Outcome) -> bool:
+        """Make it terminal, once. False if it was terminal before. Raises `ExecutionNotFound`."""
+        ...
+
+
+class AlreadyRecorded(Exception):
+    """The step was recorded by another delivery of the same task."""
+
+
+class ExecutionEnded(Exception):
+    """The execution became terminal meanwhile: the result is discarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInputs:
+    """What one task needs, read at once."""
+
+    history: History
+    provider: ProviderConfiguration | None
+    breaker: Breaker
+
+
+class NodeRunStore(Protocol):
+    """The hot path of the worker: one read before the node runs, one write after it."""
+
+    def load(
+        self, execution_id: str, node_ids: Sequence[str] | None, configuration_id: str | None
+    ) -> NodeInputs:
+        """The execution, its input, the steps of these nodes (None = of all), the provider configuration if it exists,
+        and its breaker. Raises `ExecutionNotFound`."""
+        ...
+
+    def record(self, execution_id: str, steps: Sequence[Step], counted: int, outcome: Outcome | None) -> None:
+        """Store the steps of one task and, with an outcome, the end of the execution, all or nothing. The first step is
+        the one that a redelivery looks for; `counted` of them are visible to users.
+
+        Raises `AlreadyRecorded`, `ExecutionEnded`.
+        """
+        ...
+
+    def save_breaker(self, configuration_id: str, breaker: Breaker) -> bool:
+        """Store the state that follows version `breaker.version - 1`. False if another one was faster."""
+        ...
+
+    def breaker(self, configuration_id: str) -> Breaker: ...
+
+
+class StateMachines(Protocol):
+    """The orchestrator: Step Functions, or the embedded engine."""
+
+    def publish(self, name: str, definition: Json) -> str:
+        """Make the definition startable and return its reference. The name is derived from the content: publishing
+        the same name again changes nothing. Raises `StoreUnavailable` when throttled."""
+        ...
+
+    def start(self, execution: Execution) -> None:
+        """Run `execution.launch.machine` under the execution's id. Starting it again changes nothing."""
+        ...
+
+
+class Completions(Protocol):
+    def wait(self, execution_id: str, seconds: float) -> None:
+        """Return as soon as the execution is terminal, or when the time is up."""
+        ...
+
+
+class Http(Protocol):
+    def send(self, request: OutboundRequest) -> OutboundResponse:
+        """Send one request; any status is an answer. Raises `CallFailed` or `CallFailedForNow`, whose text is fit for
+        users: `request failed: …`, `failed to create auth provider: …`."""
+        ...

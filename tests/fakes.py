@@ -1,0 +1,129 @@
+"""Stand-ins for the outside world. Each is held to the contract tests of what it stands for."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from flowker.adapters import keys
+from flowker.adapters.items import (
+    Check,
+    ConditionFailed,
+    Delete,
+    Item,
+    Key,
+    Put,
+    Query,
+    Update,
+    Write,
+)
+
+
+class MemoryTable:
+    """A table in a dictionary."""
+
+    def __init__(self) -> None:
+        self._items: dict[Key, Item] = {}
+        self._lock = Lock()
+
+    def get(self, keys: Sequence[Key]) -> list[Item | None]:
+        with self._lock:
+            return [self._items.get(key) for key in keys]
+
+    def query(self, query: Query) -> list[Item]:
+        index = keys.TABLES[query.table][query.index] if query.index else keys.Index("pk", "sk")
+        with self._lock:
+            found = [
+                item
+                for key, item in self._items.items()
+                if key.table == query.table
+                and item.get(index.pk) == query.pk
+                and _in_range(item.get(index.sk), query)
+                and all(item.get(name) in values for name, values in query.where.items())
+            ]
+        found.sort(key=lambda item: str(item[index.sk]), reverse=not query.forward)
+        return found[: query.limit]
+
+    def write(self, writes: Sequence[Write]) -> None:
+        with self._lock:
+            after: dict[Key, Item | None] = {}
+            for position, write in enumerate(writes):
+                stored = self._items.get(write.key)
+                if write.when is not None and not write.when.holds(stored):
+                    raise ConditionFailed(position, stored)
+                after[write.key] = _after(write, stored)
+            for key, item in after.items():
+                if item is None:
+                    self._items.pop(key, None)
+                else:
+                    self._items[key] = item
+
+
+def _in_range(value: object, query: Query) -> bool:
+    return (
+        isinstance(value, str)
+        and (query.after is None or value > query.after)
+        and (query.before is None or value < query.before)
+        and (query.prefix is None or value.startswith(query.prefix))
+    )
+
+
+def _after(write: Write, stored: Item | None) -> Item | None:
+    match write:
+        case Put():
+            return dict(write.item)
+        case Update():
+            return write.apply(stored or {"pk": write.key.pk, "sk": write.key.sk})
+        case Delete():
+            return None
+        case Check():
+            return stored
+
+
+class ManualClock:
+    """A clock that only moves when told to."""
+
+    def __init__(self, start: datetime = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+class CountingIds:
+    """UUIDs in a row: …0001, …0002."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def new(self) -> str:
+        self._last += 1
+        return f"00000000-0000-4000-8000-{self._last:012d}"
+
+
+class PlainCipher:
+    """Seals nothing; marks what it was given, so that a test sees whether a store sealed."""
+
+    def seal(self, plain: bytes, context: str) -> bytes:
+        return f"sealed for {context}:".encode() + plain
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        prefix = f"sealed for {context}:".encode()
+        if not sealed.startswith(prefix):
+            raise ValueError("sealed for something else")
+        return sealed[len(prefix) :]
+
+
+class MemoryBlobs:
+    """Blobs in a dictionary."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    def put(self, key: str, content: bytes) -> None:
+        self._blobs[key] = content
+
+    def get(self, key: str) -> bytes:
+        return self._blobs[key]

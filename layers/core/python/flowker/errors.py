@@ -357,3 +357,15 @@ class ProviderUnavailable(NodeError):
 
 class NodeFailed(NodeError):
     """The node failed for good and the execution has been recorded as failed."""
+
+
+def error_for(code: str) -> type[FlowkerError]:
+    """The class of a code. Raises `KeyError` for a code without one."""
+    return _BY_CODE[code]
+
+
+def _classes(base: type[FlowkerError]) -> list[type[FlowkerError]]:
+    return [base, *(found for child in base.__subclasses__() for found in _classes(child))]
+
+
+_BY_CODE = {found.code: found for found in _classes(FlowkerError) if "code" in vars(found)}

@@ -1,6 +1,6 @@
 """The tables, their indexes, and every key in them, built by pure functions (architecture §6)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -36,9 +36,32 @@ TABLES: Mapping[str, Mapping[str, Index]] = {
 SHARDS = 8
 """Partitions that the lists of executions are spread over, so that no partition takes every start."""
 
+STEPS = "STEP#"
+"""What the sort keys of all steps start with."""
+
+ENDED = "ended#"
+OPEN = "open#"
+"""The stretches of `completed_sort`: executions that ended, by the time they did, and the others, by their start."""
+
+_LOWEST = "\x01"
+
+
+def sort_text(value: str, owner_id: str) -> str:
+    """Sorts like (value, id). What separates them sorts before all printable text, so that `a` precedes `a b`."""
+    return f"{value}{_LOWEST}{owner_id}"
+
+
+def blob(owner: Key, digest: str) -> str:
+    """Where a large payload of an item lives; the table's name comes first, so that a life can be set by prefix."""
+    return f"{owner.table}/{owner.pk.replace('#', '/')}/{digest}"
+
 
 def workflow(workflow_id: str) -> Key:
     return Key(DEFINITIONS, f"WORKFLOW#{workflow_id}", "HEAD")
+
+
+def workflow_body(workflow_id: str) -> Key:
+    return Key(DEFINITIONS, f"WORKFLOW#{workflow_id}", "BODY")
 
 
 def revision(digest: str) -> Key:
@@ -67,7 +90,7 @@ def execution_input(execution_id: str) -> Key:
 
 
 def step(execution_id: str, node_id: str, visit: int = 0) -> Key:
-    return Key(EXECUTIONS, f"EXECUTION#{execution_id}", f"STEP#{node_id}#{visit}")
+    return Key(EXECUTIONS, f"EXECUTION#{execution_id}", f"{STEPS}{node_id}#{visit}")
 
 
 def idempotency(key: str) -> Key:
@@ -78,6 +101,16 @@ def breaker(configuration_id: str) -> Key:
     return Key(EXECUTIONS, f"BREAKER#{configuration_id}", "STATE")
 
 
-def shard(execution_id: str) -> int:
-    """Which of `SHARDS` partitions lists the execution."""
-    return int(sha256(execution_id.encode()).hexdigest()[:8], 16) % SHARDS
+def shard(execution_id: str) -> str:
+    """Which partition lists the execution."""
+    return str(int(sha256(execution_id.encode()).hexdigest()[:8], 16) % SHARDS)
+
+
+def shards() -> Sequence[str]:
+    """All partitions that list executions."""
+    return [str(number) for number in range(SHARDS)]
+
+
+def workflow_shard(workflow_id: str, shard: str) -> str:
+    """The partition that lists the executions of one workflow in one shard."""
+    return f"{workflow_id}#{shard}"

@@ -1,0 +1,5 @@
+"""API Gateway HTTP API, `$default`: whatever no route matches."""
+
+from flowker.http.app import application, routes
+
+lambda_handler = application(routes())

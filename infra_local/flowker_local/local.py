@@ -1,0 +1,160 @@
+"""The `local` profile: SQLite stores, the embedded engine and worker processes, composed."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from flowker import wiring
+from flowker.adapters import keys
+from flowker.events import reconcile
+from flowker.model.execution import Execution
+from flowker.ports import Http
+from flowker.settings import Settings
+
+from flowker_local.engine import SqliteJournal
+from flowker_local.key_file import KeyFileCipher
+from flowker_local.machines import Orchestrator
+from flowker_local.pool import Answer, Event, Pool
+from flowker_local.sqlite_blobs import SqliteBlobs
+from flowker_local.sqlite_table import SqliteTable
+from flowker_local.workers import Zygote
+
+logger = logging.getLogger(__name__)
+
+RECONCILE_SECONDS = 60.0
+DRAIN_SECONDS = 10.0
+
+
+class LocalHome:
+    """Everything of the `local` profile. Create it before any thread exists, then `start` it in the event loop."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._cipher = KeyFileCipher(folder / "key")
+        self._zygote = Zygote(settings, self._cipher)
+
+    async def start(self) -> None:
+        """Open the stores, take up what was running, start what was accepted, make the workers ready."""
+        self._table = SqliteTable(self._folder / "flowker.db")
+        self._blobs = SqliteBlobs(self._table.file)
+        self._journal = SqliteJournal(self._folder / "engine.db")
+        self._orchestrator = Orchestrator(self._journal)
+        self._loop = asyncio.get_running_loop()
+        self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
+            "get": self._get,
+            "query": self._query,
+            "write": self._write,
+            "publish": self._publish,
+            "start": self._start,
+            "wait": self._wait,
+            "put_blob": self._put_blob,
+            "get_blob": self._get_blob,
+            "probe_store": self._probe_store,
+            "probe_engine": self._probe_engine,
+        }
+        wiring.use(
+            wiring.Home(
+                settings=self._settings,
+                table=self._table,
+                blobs=self._blobs,
+                cipher=self._cipher,
+                machines=_FromThreads(self._orchestrator, self._loop),
+                completions=_NoWaiting(),
+                http=self._http,
+                probes={},
+            )
+        )
+        self._pool = Pool(self._zygote, self._dispatch)
+        await self._pool.start()
+        await self._orchestrator.engine.resume()
+        self._reconciling = asyncio.create_task(self._reconcile())
+
+    async def invoke(self, function: str, event: Event) -> Answer:
+        """Run an HTTP function in a worker process."""
+        return await self._pool.invoke(function, event)
+
+    async def close(self) -> None:
+        """Finish what is under way, record where the rest is, and let every process go."""
+        self._reconciling.cancel()
+        await self._pool.close()
+        await self._orchestrator.close(DRAIN_SECONDS)
+        self._zygote.close()
+        self._journal.close()
+        self._table.close()
+
+    def _http(self) -> Http:
+        from flowker.adapters.destinations import Destinations
+        from flowker.adapters.outbound_http import OutboundHttp
+
+        return OutboundHttp(Destinations(allow_private=self._settings.allow_private_destinations))
+
+    async def _reconcile(self) -> None:
+        while True:
+            await self._orchestrator.in_thread(reconcile.handle, {}, None)
+            await asyncio.sleep(RECONCILE_SECONDS)
+
+    async def _dispatch(self, operation: str, arguments: tuple[Any, ...]) -> Any:
+        return await self._operations[operation](*arguments)
+
+    async def _get(self, wanted: Any) -> Any:
+        return self._table.get(wanted)
+
+    async def _query(self, query: Any) -> Any:
+        return await self._orchestrator.in_thread(self._table.query, query)
+
+    async def _write(self, writes: Any) -> None:
+        await asyncio.wrap_future(self._table.submit(writes))
+
+    async def _publish(self, name: str, definition: Any) -> str:
+        return self._orchestrator.publish(name, definition)
+
+    async def _start(self, execution: Execution) -> None:
+        self._orchestrator.start(execution)
+
+    async def _wait(self, execution_id: str, seconds: float) -> None:
+        await self._orchestrator.wait(
+            execution_id, seconds, lambda: wiring.execution_store().get(execution_id).status.terminal
+        )
+
+    async def _put_blob(self, key: str, content: bytes) -> None:
+        await self._orchestrator.in_thread(self._blobs.put, key, content)
+
+    async def _get_blob(self, key: str) -> bytes:
+        content: bytes = await self._orchestrator.in_thread(self._blobs.get, key)
+        return content
+
+    async def _probe_store(self) -> None:
+        self._table.get([keys.workflow("probe")])
+
+    async def _probe_engine(self) -> None:
+        self._orchestrator.engine.running()
+
+
+class _FromThreads:
+    """The orchestrator for code that runs beside the event loop."""
+
+    def __init__(self, orchestrator: Orchestrator, loop: asyncio.AbstractEventLoop) -> None:
+        self._orchestrator = orchestrator
+        self._loop = loop
+
+    def publish(self, name: str, definition: Any) -> str:
+        return self._run(lambda: self._orchestrator.publish(name, definition))
+
+    def start(self, execution: Execution) -> None:
+        self._run(lambda: self._orchestrator.start(execution))
+
+    def _run(self, work: Callable[[], Any]) -> Any:
+        async def there() -> Any:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(there(), self._loop).result()
+
+
+class _NoWaiting:
+    """Nothing in the main process waits for executions; the workers do."""
+
+    def wait(self, execution_id: str, seconds: float) -> None:
+        raise RuntimeError("only worker processes wait")

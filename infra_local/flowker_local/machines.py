@@ -1,0 +1,84 @@
+"""The embedded engine behind the `StateMachines` and `Completions` ports, and the tasks it runs."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from flowker.adapters.stepfunctions import state_input
+from flowker.compiler.emit import RECORD_EXECUTION, RUN_NODE
+from flowker.errors import FlowkerError, NodeError
+from flowker.events import record_execution, run_node
+from flowker.model.exact_json import Json
+from flowker.model.execution import Execution
+
+from flowker_local.engine import Engine, Journal, RunEnd, TaskError
+
+logger = logging.getLogger(__name__)
+
+Handle = Callable[[dict[str, Any], object], Json]
+
+TASKS: dict[str, Handle] = {RUN_NODE: run_node.handle, RECORD_EXECUTION: record_execution.handle}
+"""What the placeholders of a definition stand for here."""
+
+THREADS = 64
+"""Tasks that wait for a provider at the same time; waiting states and retries occupy none."""
+
+
+class Orchestrator:
+    """Runs state machines; lives in the event loop of the main process."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="node")
+        self._engine = Engine(self._invoke, journal, on_end=self._ended)
+        self._waiting: dict[str, asyncio.Event] = {}
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    def publish(self, name: str, definition: Json) -> str:
+        """Create the machine and return its name, which is its reference here."""
+        self._engine.create(name, definition)
+        return name
+
+    def start(self, execution: Execution) -> None:
+        """Idempotent by the execution's id."""
+        self._engine.start(execution.launch.machine, execution.id, state_input(execution))
+
+    async def wait(self, execution_id: str, seconds: float, ended: Callable[[], bool]) -> None:
+        """Return when the run has ended or the time is up. `ended` is asked after listening has begun."""
+        event = self._waiting.setdefault(execution_id, asyncio.Event())
+        try:
+            if not ended():
+                async with asyncio.timeout(seconds):
+                    await event.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._waiting.pop(execution_id, None)
+
+    async def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Run blocking work beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    async def close(self, seconds: float) -> None:
+        """Let running tasks finish for so long; positions stay recorded."""
+        await self._engine.drain(seconds)
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def _invoke(self, resource: str, payload: Json) -> Json:
+        try:
+            return await self.in_thread(TASKS[resource], payload, None)
+        except (NodeError, FlowkerError) as error:
+            raise TaskError(type(error).__name__, str(error)) from error
+
+    async def _ended(self, end: RunEnd) -> None:
+        """What EventBridge reports on AWS. Ends that the worker recorded itself come back with its own error name."""
+        if end.status != "SUCCEEDED" and end.error != "ExecutionFailed":
+            detail = {"name": end.name, "status": end.status, "error": end.error, "cause": end.cause}
+            await self.in_thread(record_execution.handle, {"detail": detail}, None)
+        event = self._waiting.get(end.name)
+        if event is not None:
+            event.set()

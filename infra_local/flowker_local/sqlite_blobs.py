@@ -1,0 +1,33 @@
+"""`SqliteBlobs`: large payloads as rows of the database file."""
+
+import sqlite3
+
+from flowker_local.sqlite_file import SqliteFile
+
+
+class SqliteBlobs:
+    """`adapters.items.Blobs` in a SQLite file that somebody else closes, such as `SqliteTable.file`.
+
+    Both methods raise `StoreUnavailable` when the file cannot be used.
+    """
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+        file.submit(_create_table).result()
+
+    def put(self, key: str, content: bytes) -> None:
+        def store(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO blobs (key, content) VALUES (?, ?)", (key, content))
+
+        self._file.submit(store).result()
+
+    def get(self, key: str) -> bytes:
+        with self._file.rows("SELECT content FROM blobs WHERE key = ?", (key,)) as rows:
+            row: tuple[bytes] | None = rows.fetchone()
+        if row is None:
+            raise KeyError(key)
+        return row[0]
+
+
+def _create_table(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE IF NOT EXISTS blobs (key TEXT PRIMARY KEY, content BLOB NOT NULL)")

@@ -1,0 +1,159 @@
+"""`SqliteTable`: the table on one machine."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from flowker.adapters.items import (
+    Check,
+    ConditionFailed,
+    Delete,
+    Item,
+    Key,
+    Put,
+    Query,
+    Update,
+    Write,
+)
+from flowker.adapters.keys import TABLES, Index
+from flowker.adapters.table_rules import check_keys, check_writes, passes, successor
+from flowker.errors import StoreUnavailable
+
+from flowker_local.sqlite_file import SqliteFile
+
+_COLUMNS = {
+    table: sorted({column for index in indexes.values() for column in (index.pk, index.sk)})
+    for table, indexes in TABLES.items()
+}
+_SELECT = {table: f"SELECT item FROM {table} WHERE pk = ? AND sk = ?" for table in TABLES}  # noqa: S608
+_DELETE = {table: f"DELETE FROM {table} WHERE pk = ? AND sk = ?" for table in TABLES}  # noqa: S608
+_STORE = {
+    table: f"INSERT OR REPLACE INTO {table} ({', '.join(['pk', 'sk', 'item', *columns])}) "  # noqa: S608
+    f"VALUES ({', '.join('?' * (3 + len(columns)))})"
+    for table, columns in _COLUMNS.items()
+}
+
+
+class SqliteTable:
+    """`adapters.items.Table` in a SQLite file: items as JSON, and a column for each attribute that an index sorts by.
+
+    Threads and processes may share the file; other tables in it are reached through `file`. `close` it.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 5.0) -> None:
+        """Raises `StoreUnavailable` if the file cannot be used; a locked one is waited for, `patience` seconds."""
+        self.file = SqliteFile(path, patience=patience)
+        try:
+            self.file.submit(_create_tables).result()
+        except StoreUnavailable:
+            self.file.close()
+            raise
+
+    def get(self, keys: Sequence[Key]) -> list[Item | None]:
+        check_keys(keys)
+        return [self._get(key) for key in keys]
+
+    def _get(self, key: Key) -> Item | None:
+        with self.file.rows(_SELECT[key.table], (key.pk, key.sk)) as rows:
+            return _item(rows.fetchone())
+
+    def query(self, query: Query) -> list[Item]:
+        statement, values = _select(query)
+        with self.file.rows(statement, values) as rows:
+            items = (json.loads(text) for (text,) in rows)
+            return list(islice((item for item in items if passes(item, query)), query.limit))
+
+    def write(self, writes: Sequence[Write]) -> None:
+        self.submit(writes).result()
+
+    def submit(self, writes: Sequence[Write]) -> Future[None]:
+        """`write` without waiting: the future is done when everything is stored durably, or nothing is and it holds what
+        `write` would raise. Its callbacks must be short and must not wait for another write."""
+        check_writes(writes)
+        return self.file.submit(partial(_apply, writes))
+
+    def close(self) -> None:
+        """Store what was submitted, then close the file."""
+        self.file.close()
+
+
+def _item(row: tuple[str] | None) -> Item | None:
+    if row is None:
+        return None
+    item: Item = json.loads(row[0])
+    return item
+
+
+def _select(query: Query) -> tuple[str, list[str]]:
+    """The statement for all items in the query's range, in order, and its values."""
+    index = TABLES[query.table][query.index] if query.index else Index("pk", "sk")
+    using = f"INDEXED BY {_index_name(query.table, index)}" if query.index else ""
+    bounds: list[tuple[str, str | None]] = [(">", query.after), ("<", query.before)]
+    if query.prefix:
+        bounds += [(">=", query.prefix), ("<", successor(query.prefix))]
+    given = [(operator, value) for operator, value in bounds if value is not None]
+    conditions = [
+        f"{index.pk} = ?",
+        f"{index.sk} IS NOT NULL",
+        *(f"{index.sk} {operator} ?" for operator, _ in given),
+    ]
+    direction = "ASC" if query.forward else "DESC"
+    order = ", ".join(f"{column} {direction}" for column in dict.fromkeys((index.sk, "pk", "sk")))
+    statement = f"SELECT item FROM {query.table} {using} WHERE {' AND '.join(conditions)} ORDER BY {order}"  # noqa: S608
+    return statement, [query.pk, *(value for _, value in given)]
+
+
+# --- on the writer's thread ------------------------------------------------------------------------------------------
+
+
+def _apply(writes: Sequence[Write], connection: sqlite3.Connection) -> None:
+    for position, write in enumerate(writes):
+        stored = None
+        if write.when is not None:
+            row = connection.execute(_SELECT[write.key.table], (write.key.pk, write.key.sk)).fetchone()
+            stored = _item(row)
+            if not write.when.holds(stored):
+                raise ConditionFailed(position, stored)
+        match write:
+            case Put():
+                _store(write.key, write.item, connection)
+            case Update():
+                _store(write.key, write.apply(stored or {"pk": write.key.pk, "sk": write.key.sk}), connection)
+            case Delete():
+                connection.execute(_DELETE[write.key.table], (write.key.pk, write.key.sk))
+            case Check():
+                pass
+
+
+def _store(key: Key, item: Item, connection: sqlite3.Connection) -> None:
+    text = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+    attributes = (item.get(column) for column in _COLUMNS[key.table])
+    indexed = [value if isinstance(value, str) else None for value in attributes]
+    connection.execute(_STORE[key.table], (key.pk, key.sk, text, *indexed))
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    """Create what is missing, also in a file of an older version: an attribute that an index sorts by since."""
+    for table, columns in _COLUMNS.items():
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} (pk TEXT NOT NULL, sk TEXT NOT NULL, item TEXT NOT NULL, "
+            "PRIMARY KEY (pk, sk)) WITHOUT ROWID"
+        )
+        present = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+        for column in (column for column in columns if column not in present):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
+            connection.execute(f"UPDATE {table} SET {column} = json_extract(item, '$.{column}')")  # noqa: S608
+        for index in TABLES[table].values():
+            connection.execute(
+                f"CREATE INDEX IF NOT EXISTS {_index_name(table, index)} ON {table} ({index.pk}, {index.sk}) "
+                f"WHERE {index.pk} IS NOT NULL AND {index.sk} IS NOT NULL"
+            )
+
+
+def _index_name(table: str, index: Index) -> str:
+    """Named after what it holds, so that an index of other attributes is another index."""
+    return f"{table}_{index.pk}_{index.sk}"

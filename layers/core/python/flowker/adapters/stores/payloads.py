@@ -1,0 +1,66 @@
+"""JSON of any size beside an item: in its attribute `body` up to 64 KiB, else as a blob that `body_blob` names.
+
+A blob is written before the item that names it and never changed: its key holds the digest of what it stores, so a
+repeated or lost write harms nothing.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from flowker.adapters import keys
+from flowker.adapters.items import Blobs, Cipher, Item, Key, Scalar
+from flowker.model import exact_json
+from flowker.model.exact_json import Json
+
+INLINE = 64 * 1024
+"""The longest text in an attribute: several fit into an item (400 KB), and a page of them into a read (16 MB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payloads:
+    """Payloads as plain JSON text."""
+
+    blobs: Blobs
+
+    def attributes(self, owner: Key, value: Json, inline: int = INLINE) -> Mapping[str, Scalar]:
+        """Store the value for the item `owner` and return the attributes to put into it."""
+        text = exact_json.dumps(value)
+        if len(text) <= inline:
+            return {"body": text}
+        return {"body_blob": _upload(self.blobs, owner, text.encode())}
+
+    def value(self, item: Item) -> Json:
+        """What `attributes` stored. Raises `KeyError` if the blob is gone."""
+        if "body" in item:
+            return exact_json.loads(str(item["body"]))
+        return exact_json.loads(self.blobs.get(str(item["body_blob"])))
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPayloads:
+    """Payloads encrypted as a whole, bound to the partition key of their item."""
+
+    blobs: Blobs
+    cipher: Cipher
+
+    def attributes(self, owner: Key, value: Json) -> Mapping[str, Scalar]:
+        """Seal and store the value for the item `owner` and return the attributes to put into it."""
+        sealed = self.cipher.seal(exact_json.dumps(value).encode(), owner.pk)
+        if len(sealed) * 4 <= INLINE * 3:  # as Base64 it is a third longer
+            return {"body": b64encode(sealed).decode()}
+        return {"body_blob": _upload(self.blobs, owner, sealed)}
+
+    def value(self, item: Item) -> Json:
+        """What `attributes` stored. Raises `ValueError` if it was sealed for another item or tampered with, and
+        `KeyError` if the blob is gone."""
+        inline = item.get("body")
+        sealed = b64decode(str(inline)) if inline else self.blobs.get(str(item["body_blob"]))
+        return exact_json.loads(self.cipher.open(sealed, str(item["pk"])))
+
+
+def _upload(blobs: Blobs, owner: Key, content: bytes) -> str:
+    name = keys.blob(owner, sha256(content).hexdigest())
+    blobs.put(name, content)
+    return name

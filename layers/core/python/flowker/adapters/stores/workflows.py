@@ -1,0 +1,219 @@
+"""Workflows as items: a HEAD that lists and starts read, a sealed BODY, a name, and routes (Flowker spec c.1, i)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowker.adapters import keys
+from flowker.adapters.items import (
+    ABSENT,
+    Blobs,
+    Cipher,
+    Condition,
+    ConditionFailed,
+    Delete,
+    Item,
+    Key,
+    Put,
+    Table,
+)
+from flowker.adapters.stores import listing
+from flowker.adapters.stores.named import UniqueNames, at_version, changed
+from flowker.adapters.stores.payloads import SealedPayloads
+from flowker.adapters.stores.record import Guarded, item, read, write
+from flowker.errors import InvalidTriggerConfig, WebhookRouteTaken, WorkflowNameTaken, WorkflowNotFound
+from flowker.model import exact_json
+from flowker.model.graph import Graph
+from flowker.model.page import Page, PageQuery
+from flowker.model.workflow import Launch, WebhookRoute, Workflow, WorkflowHead
+
+KIND = "workflow"
+NAMES = UniqueNames(KIND, WorkflowNameTaken)
+SORTS = {"createdAt": "by_created", "updatedAt": "by_updated", "name": "by_name"}
+MAX_ROUTES = 90
+"""Webhook routes that one change may touch: with the other items of a workflow they must fit into a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemWorkflowStore:
+    """`ports.WorkflowStore` over a table."""
+
+    table: Table
+    blobs: Blobs
+    cipher: Cipher
+
+    def add(self, workflow: Workflow) -> None:
+        items = self._items(workflow, workflow.version, routes=())
+        writes: list[Guarded] = [NAMES.taking(workflow.name, workflow.id)]
+        writes += [(Put(keys.DEFINITIONS, new), changed(KIND)) for new in items]
+        write(self.table, writes)
+
+    def head(self, workflow_id: str) -> WorkflowHead:
+        (stored,) = read(self.table, [keys.workflow(workflow_id)])
+        if stored is None:
+            raise _not_found(workflow_id)
+        return WorkflowHead.model_validate(_head_fields(stored))
+
+    def get(self, workflow_id: str) -> Workflow:
+        """Raises `ChangedConcurrently` if changes keep coming between its two items."""
+        for _ in range(2):
+            head, body = read(self.table, [keys.workflow(workflow_id), keys.workflow_body(workflow_id)])
+            if head is None:
+                raise _not_found(workflow_id)
+            if body is not None and body["version"] == head["version"]:
+                return self._workflow(head, body)
+        raise changed(KIND)
+
+    def list(self, query: PageQuery) -> Page[Workflow]:
+        index = SORTS[listing.sort_field(query, SORTS)]
+        stretch = listing.Stretch(keys.DEFINITIONS, index, [KIND])
+        found, next_cursor = listing.rows(self.table, [stretch], query, query.where)
+        return Page(tuple(self._listed(found, query.where)), next_cursor)
+
+    def replace(self, before: Workflow, after: Workflow, routes: Sequence[WebhookRoute] = ()) -> None:
+        """What is stored gets the version that follows `before`. Raises `InvalidTriggerConfig` for too many routes."""
+        held = self._routes_held(before)
+        new = {keys.webhook_route(route.method, route.path): route for route in routes}
+        if len(new) < len(routes):
+            raise _route_taken()
+        if len({*held, *new}) > MAX_ROUTES:
+            raise InvalidTriggerConfig(f"a workflow cannot have more than {MAX_ROUTES} webhook routes")
+        unchanged = at_version(before.version)
+        items = self._items(after, before.version + 1, tuple(new))
+        writes: list[Guarded] = [(Put(keys.DEFINITIONS, each, unchanged), changed(KIND)) for each in items]
+        writes += NAMES.renaming(before.name, after.name, after.id)
+        writes += [_taking(key, route, key in held) for key, route in new.items()]
+        writes += [_releasing(key, before.id) for key in held if key not in new]
+        write(self.table, writes)
+
+    def delete(self, workflow: Workflow) -> None:
+        unchanged = at_version(workflow.version)
+        items = [keys.workflow(workflow.id), keys.workflow_body(workflow.id)]
+        held = self._routes_held(workflow)
+        writes: list[Guarded] = [(Delete(key, unchanged), changed(KIND)) for key in items]
+        writes.append(NAMES.releasing(workflow.name, workflow.id))
+        writes += [_releasing(key, workflow.id) for key in held]
+        write(self.table, writes)
+
+    def route(self, method: str, path: str) -> WebhookRoute | None:
+        (stored,) = read(self.table, [keys.webhook_route(method, path)])
+        if stored is None:
+            return None
+        return WebhookRoute.model_validate({"token_digest": None, **stored, "launch": dict(stored)})
+
+    def keep_revision(self, digest: str, graph: Graph) -> None:
+        key = keys.revision(digest)
+        snapshot = item(key, **self._sealed.attributes(key, graph.document()))
+        try:
+            self.table.write([Put(key.table, snapshot)])
+        except ConditionFailed:
+            return  # the digest says that the same is stored
+
+    def revision(self, digest: str) -> Graph:
+        """Raises `KeyError` for a digest that was never kept."""
+        (stored,) = read(self.table, [keys.revision(digest)])
+        if stored is None:
+            raise KeyError(digest)
+        return Graph.model_validate(self._sealed.value(stored))
+
+    @property
+    def _sealed(self) -> SealedPayloads:
+        return SealedPayloads(self.blobs, self.cipher)
+
+    def _items(self, workflow: Workflow, version: int, routes: Sequence[Key]) -> Sequence[Item]:
+        key = keys.workflow_body(workflow.id)
+        content = {
+            "description": workflow.description,
+            "graph": workflow.graph.document(),
+            "metadata": workflow.metadata,
+        }
+        body = item(key, version=version, **self._sealed.attributes(key, content))
+        return _head_item(workflow, version, routes), body
+
+    def _workflow(self, head: Item, body: Item) -> Workflow:
+        return Workflow.model_validate({**_head_fields(head), **self._sealed.value(body)})
+
+    def _listed(self, found: Sequence[listing.Row], where: listing.Where) -> Iterator[Workflow]:
+        """The workflows of these rows, without those that are gone or pass no longer."""
+        stored = read(self.table, (key for row in found for key in (row.key, _body_of(row.key))))
+        for head, body in zip(stored[::2], stored[1::2], strict=True):
+            if head is None or not listing.still_passes(head, where):
+                continue
+            if body is not None and body["version"] == head["version"]:
+                yield self._workflow(head, body)
+                continue
+            try:
+                yield self.get(str(head["id"]))
+            except WorkflowNotFound:
+                continue  # deleted while the page was read
+
+    def _routes_held(self, workflow: Workflow) -> Sequence[Key]:
+        """Raises `ChangedConcurrently` unless the workflow is what is stored."""
+        (stored,) = read(self.table, [keys.workflow(workflow.id)])
+        if stored is None or stored["version"] != workflow.version:
+            raise changed(KIND)
+        return [Key(*route) for route in exact_json.loads(str(stored["routes"]))]
+
+
+def _head_item(workflow: Workflow, version: int, routes: Sequence[Key]) -> Item:
+    launch = workflow.launch
+    return item(
+        keys.workflow(workflow.id),
+        kind=KIND,
+        id=workflow.id,
+        name=workflow.name,
+        status=workflow.status.value,
+        created_at=workflow.created_at,
+        updated_at=workflow.updated_at,
+        version=version,
+        created_sort=keys.sort_text(workflow.created_at, workflow.id),
+        updated_sort=keys.sort_text(workflow.updated_at, workflow.id),
+        name_sort=keys.sort_text(workflow.name, workflow.id),
+        routes=exact_json.dumps([[key.table, key.pk, key.sk] for key in routes]),
+        **(_launch_fields(launch) if launch else {}),
+    )
+
+
+def _head_fields(head: Item) -> Mapping[str, Any]:
+    """The fields of a `WorkflowHead`."""
+    launch = {**head, "workflow_id": head["id"]} if "revision" in head else None
+    return {**head, "launch": launch}
+
+
+def _launch_fields(launch: Launch) -> Mapping[str, str | int]:
+    return {"revision": launch.revision, "machine": launch.machine, "total_steps": launch.total_steps}
+
+
+def _body_of(head: Key) -> Key:
+    return Key(head.table, head.pk, keys.workflow_body("").sk)
+
+
+def _taking(key: Key, route: WebhookRoute, held: bool) -> Guarded:
+    """The write that makes the route answer; one that the workflow holds already is overwritten."""
+    launch = route.launch
+    new = item(
+        key,
+        method=route.method,
+        path=route.path,
+        node_id=route.node_id,
+        token_digest=route.token_digest,
+        workflow_id=launch.workflow_id,
+        **_launch_fields(launch),
+    )
+    return Put(key.table, new, _held_by(launch.workflow_id) if held else ABSENT), _route_taken()
+
+
+def _releasing(key: Key, workflow_id: str) -> Guarded:
+    return Delete(key, _held_by(workflow_id)), changed(KIND)
+
+
+def _held_by(workflow_id: str) -> Condition:
+    return Condition(equals={"workflow_id": workflow_id})
+
+
+def _not_found(workflow_id: str) -> WorkflowNotFound:
+    return WorkflowNotFound(f"workflow {workflow_id} does not exist")
+
+
+def _route_taken() -> WebhookRouteTaken:
+    return WebhookRouteTaken("a webhook trigger's method and path are taken by another trigger")

@@ -1,0 +1,88 @@
+"""From a draft to something that can be started: checked, compiled, published (Flowker spec c.1, architecture §4)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flowker.catalog.registry import CATALOG
+from flowker.catalog.schemas import trigger_violations
+from flowker.compiler.check import check
+from flowker.compiler.compile import compile_graph
+from flowker.compiler.topology import entries
+from flowker.errors import Diagnostic, error_for
+from flowker.model import exact_json
+from flowker.model.graph import Graph, Node, NodeKind
+from flowker.model.workflow import Launch, WebhookRoute, Workflow
+from flowker.ports import StateMachines, WorkflowStore
+from flowker.usecases.webhooks import routes_of
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """How the workflow is started by API (its first trigger), and the webhook routes of all its triggers."""
+
+    launch: Launch
+    routes: Sequence[WebhookRoute]
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    store: WorkflowStore
+    machines: StateMachines
+
+    def prepare(self, workflow: Workflow) -> Launched:
+        """Keep the snapshot and publish one state machine for each trigger. All of it is named by content, so repeating
+        a failed activation changes nothing. Raises the first diagnostic's error, with all of them in it."""
+        graph = workflow.graph
+        findings = [*check(graph), *_triggers(graph)]
+        if findings:
+            raise error_for(findings[0].code)(
+                findings[0].message,
+                fields={finding.pointer: finding.message for finding in findings},
+                diagnostics=findings,
+            )
+        snapshot = without_tokens(graph)
+        revision = exact_json.digest(snapshot.document())
+        self.store.keep_revision(revision, snapshot)
+        total = sum(node.type is not NodeKind.TRIGGER for node in graph.nodes)
+        launches = {}
+        for entry in entries(graph):
+            machine = compile_graph(snapshot, entry)
+            launches[entry] = Launch(
+                workflow_id=workflow.id,
+                revision=revision,
+                machine=self.machines.publish(machine.name, machine.definition),
+                total_steps=total,
+                entry=entry,
+            )
+        return Launched(launches[entries(graph)[0]], routes_of(graph, launches))
+
+
+def without_tokens(graph: Graph) -> Graph:
+    """The graph as the engine needs it: triggers without their verify tokens."""
+
+    def stripped(node: Node) -> Node:
+        if node.type is not NodeKind.TRIGGER:
+            return node
+        data: Mapping[str, object] = {
+            key: value for key, value in node.settings.items() if key != "verify_token"
+        }
+        return node.model_copy(update={"data": data})
+
+    return graph.model_copy(update={"nodes": tuple(stripped(node) for node in graph.nodes)})
+
+
+def _triggers(graph: Graph) -> list[Diagnostic]:
+    """Webhook triggers that declare a route must satisfy the trigger's schema."""
+    findings = []
+    for number, node in enumerate(graph.nodes):
+        kind = node.settings.get("triggerType") or node.settings.get("triggerId")
+        if node.type is NodeKind.TRIGGER and kind == "webhook":
+            findings += [
+                Diagnostic(
+                    "FLK-0211",
+                    f'trigger "{node.id}": {found.message}',
+                    f"/nodes/{number}/data{found.pointer}",
+                )
+                for found in trigger_violations(CATALOG.triggers["webhook"], node.settings)
+            ]
+    return findings

@@ -1,0 +1,169 @@
+"""Start executions and follow them (Flowker spec a.4, d.1, d.9, d.10)."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flowker.errors import (
+    ExecutionNotFinished,
+    IdempotencyKeyReused,
+    NotFound,
+    Unavailable,
+    WorkflowNotActive,
+)
+from flowker.model import exact_json
+from flowker.model.exact_json import Json
+from flowker.model.execution import Claim, Execution, ExecutionStatus, Outcome, Step
+from flowker.model.graph import NodeKind
+from flowker.model.instant import instant
+from flowker.model.page import Page, PageQuery
+from flowker.model.workflow import Launch
+from flowker.nodes.registry import context_of
+from flowker.ports import (
+    Clock,
+    Completions,
+    ExecutionStore,
+    History,
+    IdempotencyKeyTaken,
+    Ids,
+    StateMachines,
+    WorkflowStore,
+)
+from flowker.usecases.plans import Plan, plan
+
+logger = logging.getLogger(__name__)
+
+UNSTARTED_AFTER = timedelta(seconds=30)
+"""An execution that is still pending after this long is started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """`replayed` tells that the idempotency key had started this execution before."""
+
+    execution: Execution
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Steps in the order of their numbers, which are ranks in the topological order; final output once completed."""
+
+    execution: Execution
+    steps: list[Step]
+    final_output: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Executions:
+    executions: ExecutionStore
+    workflows: WorkflowStore
+    machines: StateMachines
+    completions: Completions
+    clock: Clock
+    ids: Ids
+
+    def start(self, workflow_id: str, data: Mapping[str, Any], key: str) -> Started:
+        """Start an active workflow by API. Raises `WorkflowNotFound`, `WorkflowNotActive`, `IdempotencyKeyReused`."""
+        fingerprint = fingerprint_of(workflow_id, data)
+        try:
+            launch = self.workflows.head(workflow_id).launch
+            if launch is None:
+                raise WorkflowNotActive("the workflow is not active")
+        except (NotFound, WorkflowNotActive):
+            # A repeated request is answered as before, whatever has become of the workflow since.
+            claim = self.executions.claim(key)
+            if claim is None:
+                raise
+            return self._replay(claim, fingerprint)
+        return self.launch(launch, data, key, fingerprint)
+
+    def launch(self, launch: Launch, data: Mapping[str, Any], key: str | None, fingerprint: str) -> Started:
+        """Accept an execution, then hand it to the orchestrator. Accepted means that it will run: if the hand-over fails,
+        a repetition of the request or `start_pending` makes up for it."""
+        execution = Execution(
+            id=self.ids.new(),
+            launch=launch,
+            status=ExecutionStatus.PENDING,
+            started_at=instant(self.clock.now()),
+        )
+        claim = Claim(key=key, fingerprint=fingerprint, execution_id=execution.id) if key else None
+        try:
+            self.executions.add(execution, data, claim)
+        except IdempotencyKeyTaken as taken:
+            return self._replay(taken.claim, fingerprint)
+        self._hand_over(execution)
+        return Started(execution, replayed=False)
+
+    def _replay(self, claim: Claim, fingerprint: str) -> Started:
+        if claim.fingerprint != fingerprint:
+            message = "this idempotency key was used for another request"
+            raise IdempotencyKeyReused(message, fields={"Idempotency-Key": "used before"})
+        execution = self.executions.get(claim.execution_id)
+        if execution.status is ExecutionStatus.PENDING:
+            self._hand_over(execution)
+        return Started(execution, replayed=True)
+
+    def _hand_over(self, execution: Execution) -> None:
+        try:
+            self.machines.start(execution)
+        except Unavailable as error:
+            logger.warning(
+                "execution accepted but not yet started: %s", error, extra={"execution_id": execution.id}
+            )
+
+    def start_pending(self) -> int:
+        """Start what was accepted but never started; returns how many."""
+        before = instant(self.clock.now() - UNSTARTED_AFTER)
+        pending = [found for found in self.executions.open(before) if found.status is ExecutionStatus.PENDING]
+        for execution in pending:
+            self._hand_over(execution)
+        return len(pending)
+
+    def wait(self, execution_id: str, seconds: float) -> None:
+        """Return when the execution is terminal or the time is up."""
+        if seconds > 0 and not self.executions.get(execution_id).status.terminal:
+            self.completions.wait(execution_id, seconds)
+
+    def get(self, execution_id: str) -> Execution:
+        """Raises `ExecutionNotFound`."""
+        return self.executions.get(execution_id)
+
+    def list(self, query: PageQuery) -> Page[Execution]:
+        return self.executions.list(query)
+
+    def results(self, execution_id: str) -> Results:
+        """Raises `ExecutionNotFound`, and `ExecutionNotFinished` before a terminal state."""
+        history = self.executions.history(execution_id)
+        execution = history.execution
+        if not execution.status.terminal:
+            raise ExecutionNotFinished(
+                f"the execution is {execution.status}; results exist when it has ended"
+            )
+        revision = plan(self.workflows.revision(execution.launch.revision), execution.launch.entry)
+        steps = [
+            history.steps[node.id]
+            for node in revision.ordered(history.steps)
+            if node.type is not NodeKind.TRIGGER
+        ]
+        completed = execution.status is ExecutionStatus.COMPLETED
+        return Results(execution, steps, _final_output(history, revision) if completed else None)
+
+    def finish(self, execution_id: str, outcome: Outcome) -> bool:
+        """Record the end as the orchestrator saw it, unless the worker did before. True if this call recorded it."""
+        return self.executions.finish(execution_id, outcome)
+
+
+def fingerprint_of(workflow_id: str, data: Mapping[str, Any]) -> str:
+    """What makes two requests the same: workflow and input, whatever the webhook metadata (Flowker spec d.9 [R])."""
+    return exact_json.digest(
+        [workflow_id, {name: value for name, value in data.items() if name != "_webhook"}]
+    )
+
+
+def _final_output(history: History, revision: Plan) -> Json:
+    """What `set_output` left, else the whole context (Flowker spec d.10). Derived on read: nothing it needs can change."""
+    context = context_of(history.input, revision.ordered(history.steps), history.steps)
+    return context["output"] if isinstance(context.get("output"), dict) else context

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from flowker.model.graph import Graph
 from hypothesis import strategies as st
+
+from flowker.model.graph import Graph
 
 FACTS = {f"p{number}": bool(number % 2) for number in range(6)}
 """The input that conditions decide on: some true, some false."""

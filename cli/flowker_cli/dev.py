@@ -6,9 +6,10 @@ import ipaddress
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from flowker.settings import Settings
 from flowker_local.data_dir import DataDir, UnusableDataDir
@@ -82,11 +83,11 @@ def _home(profile: str, folder: Path, settings: Settings) -> Home:
     return LocalHome(folder, settings)
 
 
-def _run_loop(main: Awaitable[None]) -> None:
+def _run_loop(main: Coroutine[Any, Any, None]) -> None:
     try:
         import uvloop
     except ImportError:
-        asyncio.run(main)  # type: ignore[arg-type]
+        asyncio.run(main)
     else:
         uvloop.run(main)
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 
 from flowker.settings import product_version
-
 from flowker_cli import dev
 
 

@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 
 from flowker.http.requests import MOST_BYTES
 from flowker.http.routes import function_for
-
 from flowker_local.pool import Answer, Event, WorkerLost
 
 Scope = MutableMapping[str, Any]

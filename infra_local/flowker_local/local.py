@@ -12,7 +12,6 @@ from flowker.events import reconcile
 from flowker.model.execution import Execution
 from flowker.ports import Http
 from flowker.settings import Settings
-
 from flowker_local.engine import SqliteJournal
 from flowker_local.key_file import KeyFileCipher
 from flowker_local.machines import Orchestrator
@@ -86,10 +85,9 @@ class LocalHome:
         self._table.close()
 
     def _http(self) -> Http:
-        from flowker.adapters.destinations import Destinations
-        from flowker.adapters.outbound_http import OutboundHttp
+        from flowker.adapters.aws import outbound_http
 
-        return OutboundHttp(Destinations(allow_private=self._settings.allow_private_destinations))
+        return outbound_http(self._settings)
 
     async def _reconcile(self) -> None:
         while True:
@@ -141,7 +139,7 @@ class _FromThreads:
         self._loop = loop
 
     def publish(self, name: str, definition: Any) -> str:
-        return self._run(lambda: self._orchestrator.publish(name, definition))
+        return str(self._run(lambda: self._orchestrator.publish(name, definition)))
 
     def start(self, execution: Execution) -> None:
         self._run(lambda: self._orchestrator.start(execution))

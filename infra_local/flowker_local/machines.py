@@ -12,7 +12,6 @@ from flowker.errors import FlowkerError, NodeError
 from flowker.events import record_execution, run_node
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
-
 from flowker_local.engine import Engine, Journal, RunEnd, TaskError
 
 logger = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import httpx
+
 from flowker import wiring
 from flowker.model import exact_json
 from flowker.usecases.plans import plan

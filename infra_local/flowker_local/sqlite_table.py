@@ -22,7 +22,6 @@ from flowker.adapters.items import (
 from flowker.adapters.keys import TABLES, Index
 from flowker.adapters.table_rules import check_keys, check_writes, passes, successor
 from flowker.errors import StoreUnavailable
-
 from flowker_local.sqlite_file import SqliteFile
 
 _COLUMNS = {

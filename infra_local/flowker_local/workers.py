@@ -18,7 +18,6 @@ from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
 from flowker.ports import Http
 from flowker.settings import Settings
-
 from flowker_local.channel import WorkerEnd
 from flowker_local.functions import HTTP_FUNCTIONS, Context, handler
 from flowker_local.key_file import KeyFileCipher
@@ -84,7 +83,8 @@ class Zygote:
             # Locks and listening sockets must not outlive the main process in its children.
             os.closerange(3, theirs.fileno())
             os.closerange(theirs.fileno() + 1, MOST_DESCRIPTORS)
-            _leave(_zygote(theirs, settings, cipher))
+            _zygote(theirs, settings, cipher)
+            _leave()
         theirs.close()
 
     def spawn(self) -> socket.socket:
@@ -100,7 +100,7 @@ class Zygote:
         os.waitpid(self._pid, 0)
 
 
-def _leave(_: None) -> None:
+def _leave() -> None:
     """End a forked process without running the parent's exit handlers."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -119,7 +119,8 @@ def _zygote(control: socket.socket, settings: Settings, cipher: KeyFileCipher) -
             return
         if os.fork() == 0:
             control.close()
-            _leave(_serve(socket.socket(fileno=descriptors[0]), settings, cipher))
+            _serve(socket.socket(fileno=descriptors[0]), settings, cipher)
+            _leave()
         os.close(descriptors[0])
 
 

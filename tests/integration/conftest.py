@@ -10,12 +10,12 @@ from uuid import uuid4
 import boto3
 import pytest
 from botocore.config import Config
+from moto import mock_aws
+
 from flowker.adapters import keys
 from flowker.adapters.dynamodb import DynamoTable, create_tables
 from flowker.adapters.items import Table
 from flowker_local.sqlite_table import SqliteTable
-from moto import mock_aws
-
 from tests.fakes import MemoryTable
 
 if TYPE_CHECKING:

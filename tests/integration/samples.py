@@ -47,7 +47,9 @@ def workflow(**values: Any) -> Workflow:
 
 
 def launch(workflow_id: str) -> Launch:
-    return Launch(workflow_id=workflow_id, revision="ab" * 32, machine="machine-1", total_steps=3)
+    return Launch(
+        workflow_id=workflow_id, revision="ab" * 32, machine="machine-1", total_steps=3, entry="start"
+    )
 
 
 def route(workflow_id: str, path: str, method: str = "POST", **values: Any) -> WebhookRoute:
@@ -55,7 +57,6 @@ def route(workflow_id: str, path: str, method: str = "POST", **values: Any) -> W
         {
             "method": method,
             "path": path,
-            "node_id": "start",
             "token_digest": "cd" * 32,
             "launch": launch(workflow_id),
         }
@@ -81,7 +82,6 @@ def execution(workflow_id: str | None = None, **values: Any) -> Execution:
     defaults = {
         "id": str(uuid4()),
         "launch": launch(workflow_id or str(uuid4())),
-        "entry": "start",
         "status": ExecutionStatus.PENDING,
         "started_at": instant(0),
     }

@@ -1,7 +1,6 @@
 """What the table does when DynamoDB refuses, hesitates or does not answer."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
@@ -61,19 +60,12 @@ class Service:
         )
 
 
-@contextmanager
-def made_service(session: boto3.Session, **options: Any) -> Iterator[Service]:
-    config = Config(retries={"total_max_attempts": 1})
-    client = session.client("dynamodb", config=config, **options)
+@pytest.fixture
+def service(aws_session: boto3.Session) -> Iterator[Service]:
+    client = aws_session.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
     with Stubber(client) as stub:
         yield Service(client, stub)
         stub.assert_no_pending_responses()
-
-
-@pytest.fixture
-def service(aws_session: boto3.Session) -> Iterator[Service]:
-    with made_service(aws_session) as service:
-        yield service
 
 
 # --- which call ------------------------------------------------------------------------------------------------------
@@ -121,20 +113,16 @@ def test_what_no_transaction_can_hold_is_refused_before_it_is_sent(service: Serv
 
 
 def test_keys_left_over_are_asked_for_again(service: Service) -> None:
-    first = {
-        "executions": {
-            "Keys": [{"pk": {"S": "P"}, "sk": {"S": "S"}}, {"pk": {"S": "P"}, "sk": {"S": "T"}}],
-            "ConsistentRead": True,
-        }
-    }
-    left = {"executions": {"Keys": [{"pk": {"S": "P"}, "sk": {"S": "S"}}], "ConsistentRead": True}}
+    key, other = {"pk": {"S": "P"}, "sk": {"S": "S"}}, {"pk": {"S": "P"}, "sk": {"S": "T"}}
+    asked = {"executions": {"Keys": [key, other], "ConsistentRead": True}}
+    left = {"executions": {"Keys": [key], "ConsistentRead": True}}
     service.stub.add_response(
-        "batch_get_item", {"Responses": {}, "UnprocessedKeys": left}, {"RequestItems": first}
+        "batch_get_item", {"Responses": {}, "UnprocessedKeys": left}, {"RequestItems": asked}
     )
     service.stub.add_response(
         "batch_get_item", {"Responses": {"executions": [STORED]}}, {"RequestItems": left}
     )
-    assert service.table.get([OTHER, KEY]) == [None, {"pk": "P", "sk": "S", "n": 1}]
+    assert service.table.get([KEY, OTHER]) == [{"pk": "P", "sk": "S", "n": 1}, None]
     assert len(service.pauses) == 1
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+
 from flowker.adapters import keys
 from flowker.adapters.items import ConditionFailed, Put, Table
 from flowker.adapters.stores.executions import ItemExecutionStore
@@ -13,7 +14,6 @@ from flowker.adapters.stores.record import UnknownSchema
 from flowker.errors import ExecutionNotFound
 from flowker.model.execution import Execution, ExecutionStatus, Outcome
 from flowker.ports import IdempotencyKeyTaken
-
 from tests.fakes import MemoryBlobs, PlainCipher
 from tests.integration.samples import (
     InterruptedTable,
@@ -125,7 +125,7 @@ def test_another_execution_under_the_same_id_is_not_taken_for_a_repetition(store
     first = execution()
     store.add(first, {}, None)
     with pytest.raises(ConditionFailed):
-        store.add(first.model_copy(update={"entry": "other"}), {}, None)
+        store.add(first.model_copy(update={"started_at": instant(1)}), {}, None)
     with pytest.raises(ConditionFailed):
         store.add(first, {}, claim(first))
 

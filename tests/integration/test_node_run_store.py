@@ -4,6 +4,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+
 from flowker.adapters import keys
 from flowker.adapters.items import Query, Table
 from flowker.adapters.stores.executions import ItemExecutionStore
@@ -12,7 +13,6 @@ from flowker.adapters.stores.provider_configurations import ItemProviderConfigur
 from flowker.model.breaker import Breaker
 from flowker.model.execution import Execution, ExecutionStatus, Outcome, StepStatus
 from flowker.ports import AlreadyRecorded, ExecutionEnded
-
 from tests.fakes import MemoryBlobs, PlainCipher
 from tests.integration.samples import (
     InterruptedTable,

@@ -1,14 +1,14 @@
 """Payloads of any size and content survive, inline or as a blob, sealed or not."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from flowker.adapters import keys
 from flowker.adapters.stores.payloads import INLINE, Payloads, SealedPayloads
 from flowker.adapters.stores.record import item
 from flowker.model import exact_json
 from flowker.model.exact_json import Json
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.fakes import MemoryBlobs, PlainCipher
 
 OWNER = keys.execution_input("e1")

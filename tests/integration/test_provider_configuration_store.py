@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+
 from flowker.adapters import keys
 from flowker.adapters.items import Put, Table
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
@@ -15,7 +16,6 @@ from flowker.errors import (
     ProviderConfigurationNotFound,
 )
 from flowker.model.provider import ProviderConfiguration, ProviderConfigurationStatus
-
 from tests.fakes import MemoryBlobs, PlainCipher
 from tests.integration.samples import InterruptedTable, WatchedTable, configuration, instant
 

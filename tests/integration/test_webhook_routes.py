@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+
 from flowker.adapters.items import Table
 from flowker.adapters.stores.workflows import MAX_ROUTES, ItemWorkflowStore
 from flowker.errors import (
@@ -10,7 +11,6 @@ from flowker.errors import (
     WebhookRouteTaken,
 )
 from flowker.model.workflow import Workflow, WorkflowStatus
-
 from tests.fakes import MemoryBlobs, PlainCipher
 from tests.integration.samples import (
     InterruptedTable,
@@ -101,7 +101,7 @@ def test_the_same_route_twice_in_one_workflow_is_refused(store: ItemWorkflowStor
     path = fresh_path()
     with pytest.raises(WebhookRouteTaken):
         store.replace(
-            draft, activated(draft), [route(draft.id, path), route(draft.id, path, node_id="other")]
+            draft, activated(draft), [route(draft.id, path), route(draft.id, path, token_digest="ab")]
         )
     assert store.route("POST", path) is None
 
@@ -128,10 +128,10 @@ def test_a_workflow_may_keep_a_route_drop_one_and_get_one(store: ItemWorkflowSto
     active = activated(draft)
     store.replace(draft, active, [route(draft.id, kept), route(draft.id, dropped)])
     again = changed(active)
-    store.replace(active, again, [route(draft.id, kept, node_id="other"), route(draft.id, new)])
+    store.replace(active, again, [route(draft.id, kept, token_digest="other"), route(draft.id, new)])
     found = store.route("POST", kept)
     assert found is not None
-    assert found.node_id == "other"
+    assert found.token_digest == "other"
     assert store.route("POST", dropped) is None
     assert store.route("POST", new) is not None
     store.delete(again)

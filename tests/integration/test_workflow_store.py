@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+
 from flowker.adapters import keys
 from flowker.adapters.items import Put, Table
 from flowker.adapters.stores.record import UnknownSchema
@@ -16,7 +17,6 @@ from flowker.errors import (
 )
 from flowker.model.graph import Graph, Node, NodeKind
 from flowker.model.workflow import Workflow, WorkflowHead, WorkflowStatus
-
 from tests.fakes import MemoryBlobs, PlainCipher
 from tests.integration.samples import (
     GRAPH,

@@ -9,13 +9,14 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from flowker.expressions.conditions import parse
 from flowker.expressions.mappings import FieldMappings
 from flowker.expressions.paths import Path
 from flowker.expressions.problems import EvaluationError, ExpressionSyntaxError, MappingError
 from flowker.model import exact_json
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 Tree = tuple[Any, ...]
 modest = settings(max_examples=100, deadline=None)

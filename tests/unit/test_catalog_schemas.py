@@ -61,9 +61,34 @@ MAPPING = {
     "required": True,
     "transformation": {"type": "add_prefix", "config": {}},
 }
+BODIES: list[Any] = [None, 1, "x", [], {}, True]
 BEARER = {"type": "bearer", "config": {"token": "t"}}
 OIDC = {"issuer_url": "https://id.test", "client_id": "c", "client_secret": "s"}
-USER = {"tokenURL": "https://id.test/token", "clientID": "c", "username": "u", "password": "p"}
+
+SEND = {"asset": "BRL", "value": "1"}
+WRONG_ENTRIES: list[Any] = [
+    {},
+    [1],
+    [{}],
+    [{"accountAlias": 1}],
+    [{**ENTRY, "amount": {"value": "x"}}],
+    [{**ENTRY, "amount": {"asset": 1}}],
+    [{**ENTRY, "amount": 1}],
+    [{**ENTRY, "share": 1}],
+    [{**ENTRY, "description": 1}],
+    [{**ENTRY, "metadata": 1}],
+]
+WRONG_IN_MAPPING: list[dict[str, Any]] = [
+    {"source": ""},
+    {"source": 1},
+    {"target": ""},
+    {"target": 1},
+    {"required": 1},
+    {"transformation": 1},
+    {"transformation": {}},
+    {"transformation": {"type": ""}},
+    {"transformation": {"type": "a", "config": 1}},
+]
 
 Change = Mapping[str, Any]
 Rule = tuple[str, list[Change], list[Change]]
@@ -76,9 +101,11 @@ def rule(entry: str, accepted: list[Any], refused: list[Any]) -> Rule:
 
 # fmt: off
 RULES: list[Rule] = [
-    *[rule("provider midaz", [{name: "https://other.test"}, {name: "no url at all"}], [{name: GONE}, {name: 1}])
+    *[rule("provider midaz",
+       [{name: "https://other.test"}, {name: "no url at all"}], [{name: GONE}, {name: 1}])
       for name in ("onboarding_base_url", "transaction_base_url")],
-    *[rule("provider midaz", [{name: "x"}], [{name: GONE}, {name: None}]) for name in ("organization_id", "ledger_id")],
+    *[rule("provider midaz", [{name: "x"}], [{name: GONE}, {name: None}])
+      for name in ("organization_id", "ledger_id")],
     rule("provider midaz", [{"auth": OIDC}, {"auth": {**OIDC, "scopes": ["a"]}}, {"extra": 1}],
      [{"auth": "x"}, *({"auth": {k: v for k, v in OIDC.items() if k != gone}} for gone in OIDC),
       *({"auth": {**OIDC, name: 1}} for name in OIDC), {"auth": {**OIDC, "scopes": "a"}},
@@ -86,7 +113,8 @@ RULES: list[Rule] = [
     rule("provider tracer", [{"base_url": "x"}, {"extra": 1}], [{"base_url": GONE}, {"base_url": 1}]),
     rule("provider tracer", [{"api_key": "kk"}], [{"api_key": GONE}, {"api_key": ""}, {"api_key": 1}]),
     rule("provider http", [{"base_url": "x"}, {"extra": 1}], [{"base_url": GONE}, {"base_url": {}}]),
-    rule("provider http", [{"headers": {}}, {"headers": {"A": "b"}}], [{"headers": []}, {"headers": {"A": 1}}]),
+    rule("provider http", [{"headers": {}}, {"headers": {"A": "b"}}],
+     [{"headers": []}, {"headers": {"A": 1}}]),
     rule("provider http", [{"timeout_ms": 100}, {"timeout_ms": 30_000}],
      [{"timeout_ms": 99}, {"timeout_ms": 30_001}, {"timeout_ms": "100"}]),
     rule("provider http", [{"auth": BEARER}], [{"auth": {"type": "bearer"}}, {"auth": {"type": "magic"}}]),
@@ -97,7 +125,8 @@ RULES: list[Rule] = [
     *[rule("provider s3", [{name: "x"}], [{name: GONE}, {name: 1}]) for name in ("region", "bucket")],
     *[rule("provider s3", [{name: "x"}, {name: GONE, "role_arn": "arn"}], [{name: GONE}, {name: 1}])
       for name in ("access_key_id", "secret_access_key")],
-    rule("provider s3", [{"endpoint_url": "https://s3.test"}, {"extra": 1}], [{"endpoint_url": 1}, {"role_arn": 1}]),
+    rule("provider s3", [{"endpoint_url": "https://s3.test"}, {"extra": 1}],
+     [{"endpoint_url": 1}, {"role_arn": 1}]),
 
     rule("executor midaz.create-account", [{"assetCode": "x" * 100}, {"extra": 1}],
      [{"assetCode": GONE}, {"assetCode": "x" * 101}, {"assetCode": 1}]),
@@ -111,36 +140,39 @@ RULES: list[Rule] = [
     rule("executor midaz.create-account", [{"metadata": {"a": 1}}], [{"metadata": []}]),
 
     rule("executor midaz.create-transaction",
-     [{"send": {"asset": "BRL", "value": "1", "source": {"from": [ENTRY]}, "distribute": {"to": [ENTRY]}}}],
+     [{"send": {**SEND, "source": {"from": [ENTRY]}, "distribute": {"to": [ENTRY]}}}],
      [{"send": GONE}, {"send": []}, {"send": {"value": "1"}}, {"send": {"asset": "BRL"}},
       {"send": {"asset": 1, "value": "1"}},
       *({"send": {"asset": "BRL", "value": value}} for value in ("", "1.", ".5", "-1", "1e3", "1\n", 1)),
-      *({"send": {"asset": "BRL", "value": "1", side: wrong}}
-        for side, list_name in (("source", "from"), ("distribute", "to"))
-        for wrong in ([], {list_name: {}}, {list_name: [1]}, {list_name: [{}]}, {list_name: [{"accountAlias": 1}]},
-                      {list_name: [{**ENTRY, "amount": {"value": "x"}}]}, {list_name: [{**ENTRY, "amount": 1}]},
-                      {list_name: [{**ENTRY, "amount": {"asset": 1}}]}, {list_name: [{**ENTRY, "share": 1}]},
-                      {list_name: [{**ENTRY, "description": 1}]}, {list_name: [{**ENTRY, "metadata": 1}]}))]),
+      {"send": {**SEND, "source": []}}, {"send": {**SEND, "distribute": []}},
+      *({"send": {**SEND, "source": {"from": entries}}} for entries in WRONG_ENTRIES),
+      *({"send": {**SEND, "distribute": {"to": entries}}} for entries in WRONG_ENTRIES)]),
     rule("executor midaz.create-transaction", [{"description": "x" * 256}, {"code": "x" * 100}, {"extra": 1}],
      [{"description": "x" * 257}, {"code": "x" * 101}, {"description": 1}, {"code": 1}]),
     rule("executor midaz.create-transaction", [{"pending": True}], [{"pending": "true"}]),
     rule("executor midaz.create-transaction", [{"chartOfAccountsGroupName": "x"}, {"metadata": {}}],
      [{"chartOfAccountsGroupName": 1}, {"metadata": 1}]),
 
-    rule("executor midaz.get-account", [{"accountId": UUID}, {"extra": 1}], [{"accountId": GONE}, {"accountId": "x"}]),
+    rule("executor midaz.get-account", [{"accountId": UUID}, {"extra": 1}],
+     [{"accountId": GONE}, {"accountId": "x"}]),
     rule("executor midaz.get-account-balance", [{"cursor": "c"}, {"limit": 1}, {"limit": 100}, {"extra": 1}],
      [{"accountId": GONE}, {"accountId": "x"}, {"cursor": 1}, {"limit": 0}, {"limit": 101}, {"limit": "1"}]),
 
-    *[rule("executor tracer.validate-transaction", [{name: UUID}], [{name: GONE}, {name: "x"}, {name: 1}])
-      for name in ("requestId",)],
-    rule("executor tracer.validate-transaction", [*({"transactionType": t} for t in ("CARD", "WIRE", "PIX", "CRYPTO"))],
-     [{"transactionType": GONE}, {"transactionType": "pix"}]),
-    rule("executor tracer.validate-transaction", [{"subType": "x" * 50}, {"extra": 1}], [{"subType": "x" * 51}, {"subType": 1}]),
-    rule("executor tracer.validate-transaction", [{"amount": "0.10"}], [{"amount": GONE}, {"amount": 10}, {"amount": "-1"}]),
-    rule("executor tracer.validate-transaction", [{"currency": "USD"}],
-     [{"currency": GONE}, {"currency": "usd"}, {"currency": "US"}, {"currency": "USDT"}, {"currency": "USD\n"}]),
+    rule("executor tracer.validate-transaction", [{"requestId": UUID}],
+     [{"requestId": GONE}, {"requestId": "x"}, {"requestId": 1}]),
     rule("executor tracer.validate-transaction",
-     [{"transactionTimestamp": "2024-02-29T23:59:59.123+05:30"}, {"transactionTimestamp": "2026-03-01t10:00:00z"}],
+     [*({"transactionType": t} for t in ("CARD", "WIRE", "PIX", "CRYPTO"))],
+     [{"transactionType": GONE}, {"transactionType": "pix"}]),
+    rule("executor tracer.validate-transaction", [{"subType": "x" * 50}, {"extra": 1}],
+     [{"subType": "x" * 51}, {"subType": 1}]),
+    rule("executor tracer.validate-transaction", [{"amount": "0.10"}],
+     [{"amount": GONE}, {"amount": 10}, {"amount": "-1"}]),
+    rule("executor tracer.validate-transaction", [{"currency": "USD"}],
+     [{"currency": GONE}, {"currency": "usd"}, {"currency": "US"}, {"currency": "USDT"},
+      {"currency": "USD\n"}]),
+    rule("executor tracer.validate-transaction",
+     [{"transactionTimestamp": "2024-02-29T23:59:59.123+05:30"},
+      {"transactionTimestamp": "2026-03-01t10:00:00z"}],
      [{"transactionTimestamp": GONE}, {"transactionTimestamp": "2026-03-01"}, {"transactionTimestamp": 1},
       {"transactionTimestamp": "2026-03-01T10:00:00"}, {"transactionTimestamp": "2026-02-30T10:00:00Z"}]),
     rule("executor tracer.validate-transaction",
@@ -149,9 +181,11 @@ RULES: list[Rule] = [
      [{"account": GONE}, {"account": "x"},
       *({"account": {"accountId": UUID, "type": "credit", "status": "active", **wrong}}
         for wrong in ({"accountId": "x"}, {"type": "x"}, {"status": "x"}, {"metadata": 1})),
-      {"account": {"type": "credit", "status": "active"}}, {"account": {"accountId": UUID, "status": "active"}},
+      {"account": {"type": "credit", "status": "active"}},
+      {"account": {"accountId": UUID, "status": "active"}},
       {"account": {"accountId": UUID, "type": "credit"}}]),
-    *[rule("executor tracer.validate-transaction", [{name: {f"{name}Id": UUID, "name": "n", "metadata": {}}}, {name: {}}],
+    *[rule("executor tracer.validate-transaction",
+       [{name: {f"{name}Id": UUID, "name": "n", "metadata": {}}}, {name: {}}],
        [{name: 1}, {name: {f"{name}Id": "x"}}, {name: {"name": 1}}, {name: {"metadata": 1}}])
       for name in ("segment", "portfolio", "merchant")],
     rule("executor tracer.validate-transaction", [{"merchant": {"category": "5411", "country": "BR"}}],
@@ -162,65 +196,47 @@ RULES: list[Rule] = [
      [{"metadata": {str(n): n for n in range(51)}}, {"metadata": {"x" * 65: 1}}, {"metadata": []}]),
 
     rule("executor tracer.list-validations",
-     [*({"decision": d} for d in ("ALLOW", "DENY", "REVIEW")), {"transactionType": "CARD"}, {"accountId": UUID},
-      {"limit": 1}, {"limit": 100}, {"cursor": "c"}, {"sortBy": "createdAt"}, {"sortOrder": "ASC"}, {"sortOrder": "DESC"}],
+     [*({"decision": d} for d in ("ALLOW", "DENY", "REVIEW")),
+      {"transactionType": "CARD"}, {"accountId": UUID},
+      {"limit": 1}, {"limit": 100}, {"cursor": "c"}, {"sortBy": "createdAt"}, {"sortOrder": "ASC"},
+      {"sortOrder": "DESC"}],
      [{"decision": "allow"}, {"transactionType": "CASH"}, {"accountId": "x"}, {"limit": 0}, {"limit": 101},
       {"cursor": 1}, {"sortBy": "name"}, {"sortOrder": "asc"}, {"extra": 1}]),
 
-    rule("executor http", [*({"method": m} for m in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))],
+    rule("executor http",
+     [*({"method": m} for m in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))],
      [{"method": GONE}, {"method": "get"}, {"method": "TRACE"}]),
     rule("executor http", [{"url": "https://h/${workflow.id}"}], [{"url": GONE}, {"url": 1}, {"extra": 1}]),
     rule("executor http", [{"headers": {"A": "b"}}, {"query": {"a": 1}}, {"query": {}}],
      [{"headers": {"A": 1}}, {"headers": "x"}, {"query": "a=1"}]),
-    rule("executor http", [*({"body": body} for body in (None, 1, "x", [], {}, True))], []),
+    rule("executor http", [*({"body": body} for body in BODIES)], []),
     rule("executor http", [{"timeout_seconds": 1}, {"timeout_seconds": 300}],
      [{"timeout_seconds": 0}, {"timeout_seconds": 301}, {"timeout_seconds": True}]),
-    rule("executor http", [{"retry": {"max_attempts": 1, "backoff_seconds": 60}}, {"retry": {"max_attempts": 10}}],
+    rule("executor http",
+     [{"retry": {"max_attempts": 1, "backoff_seconds": 60}}, {"retry": {"max_attempts": 10}}],
      [{"retry": 1}, {"retry": {"max_attempts": 0}}, {"retry": {"max_attempts": 11}},
       {"retry": {"backoff_seconds": 0}}, {"retry": {"backoff_seconds": 61}}]),
     rule("executor http", [{"success_status_codes": [100, 599]}, {"success_status_codes": []}],
      [{"success_status_codes": 200}, {"success_status_codes": [99]}, {"success_status_codes": [600]},
       {"success_status_codes": ["200"]}]),
-    rule("executor http", [{"executorConfigId": UUID}, {"endpointName": "e"}], [{"executorConfigId": "x"}, {"endpointName": 1}]),
+    rule("executor http", [{"executorConfigId": UUID}, {"endpointName": "e"}],
+     [{"executorConfigId": "x"}, {"endpointName": 1}]),
     *[rule("executor http", [{name: [MAPPING]}, {name: []}],
        [{name: {}}, {name: [1]}, {name: [{"source": "a"}]}, {name: [{"target": "a"}]},
-        *({name: [{**MAPPING, **wrong}]} for wrong in (
-            {"source": ""}, {"target": ""}, {"source": 1}, {"target": 1}, {"required": 1}, {"transformation": 1},
-            {"transformation": {}}, {"transformation": {"type": ""}}, {"transformation": {"type": "a", "config": 1}}))])
+        *({name: [{**MAPPING, **wrong}]} for wrong in WRONG_IN_MAPPING)])
       for name in ("inputMapping", "outputMapping")],
     rule("executor http", [{"transforms": [{"operation": "shift", "spec": {}, "require": True}]}],
-     [{"transforms": {}}, {"transforms": [1]}, {"transforms": [{"operation": "shift"}]}, {"transforms": [{"spec": {}}]},
+     [{"transforms": {}}, {"transforms": [1]}, {"transforms": [{"operation": "shift"}]},
+      {"transforms": [{"spec": {}}]},
       {"transforms": [{"operation": "", "spec": {}}]}, {"transforms": [{"operation": "a", "spec": 1}]},
       {"transforms": [{"operation": "a", "spec": {}, "require": 1}]}]),
-    rule("executor http",
-     [{"auth": auth} for auth in (
-         {}, {"type": "none"}, {"type": "none", "config": {"key": ""}}, BEARER,
-         {"type": "api_key", "config": {"key": "k", "header": "X-K", "prefix": "p", "location": "query"}},
-         {"type": "api_key", "config": {"value": "v"}},
-         {"type": "basic", "config": {"username": "u", "password": "p"}},
-         {"type": "oidc_client_credentials", "config": OIDC},
-         {"type": "oidc_client_credentials", "config": {**OIDC, "scopes": "a b", "extra_params": {}, "audience": "a",
-                                                        "token_endpoint_auth_method": "client_secret_post"}},
-         {"type": "oidc_user", "config": USER}, {"type": "oidc_user", "config": {**OIDC, **USER}},
-         {"cache": {"enabled": False, "refresh_before_expiry_seconds": 0, "use_refresh_token": False}})],
-     [{"auth": auth} for auth in (
-         "x", {"type": "magic"}, {"type": "bearer", "config": "x"}, {"type": "bearer", "config": {"token": ""}},
-         {"type": "bearer", "config": {}}, {"type": "bearer"}, {"type": "bearer", "config": {"token": 1}},
-         {"type": "api_key", "config": {}}, {"type": "api_key", "config": {"key": ""}},
-         {"type": "api_key", "config": {"key": "k", "location": "cookie"}},
-         {"type": "basic", "config": {"username": "u"}}, {"type": "basic", "config": {"password": "p"}},
-         *({"type": "oidc_client_credentials", "config": {k: v for k, v in OIDC.items() if k != gone}} for gone in OIDC),
-         {"type": "oidc_client_credentials", "config": {**OIDC, "token_endpoint_auth_method": "magic"}},
-         {"type": "oidc_client_credentials", "config": {**OIDC, "extra_params": 1}},
-         {"type": "oidc_client_credentials", "config": {**OIDC, "scopes": 1}},
-         *({"type": "oidc_user", "config": {k: v for k, v in USER.items() if k != gone}} for gone in USER),
-         {"cache": 1}, {"cache": {"enabled": 1}}, {"cache": {"refresh_before_expiry_seconds": -1}},
-         {"cache": {"use_refresh_token": 1}})]),
 
-    rule("executor s3.put-object", [{"key": "a/b"}, {"content_type": "text/plain"}, {"body": "x"}, {"body": {}}, {"extra": 1}],
+    rule("executor s3.put-object",
+     [{"key": "a/b"}, {"content_type": "text/plain"}, {"body": "x"}, {"body": {}}, {"extra": 1}],
      [{"key": GONE}, {"key": ""}, {"key": 1}, {"content_type": 1}]),
 
-    rule("trigger webhook", [*({"method": m} for m in ("GET", "POST", "PUT", "PATCH", "DELETE")), {"verify_token": "t"}],
+    rule("trigger webhook", [*({"method": m} for m in ("GET", "POST", "PUT", "PATCH", "DELETE")),
+     {"verify_token": "t"}],
      [{"path": GONE}, {"path": ""}, {"path": 1}, {"method": GONE}, {"method": "HEAD"}, {"verify_token": 1},
       {"triggerType": "webhook"}]),
 ]

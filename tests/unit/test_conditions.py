@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from flowker.expressions.conditions import MAX_LENGTH, MAX_NESTING, parse
 from flowker.expressions.problems import EvaluationError, ExpressionSyntaxError
 

@@ -238,7 +238,7 @@ def test_a_slow_resolver_is_not_waited_for() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_wrapping_an_ipv4_address_in_ipv6_never_changes_the_verdict(number: int, allow_private: bool) -> None:
     plain = is_blocked(str(IPv4Address(number)), allow_private)
     mapped = IPv6Address((0xFFFF << 32) | number)

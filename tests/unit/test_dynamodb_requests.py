@@ -17,7 +17,7 @@ from flowker.adapters.dynamodb.expressions import (
     write_request,
 )
 from flowker.adapters.dynamodb.schema import create_table_request
-from flowker.adapters.items import ABSENT, Check, Condition, Delete, Key, Put, Query, Scalar, Update
+from flowker.adapters.items import ABSENT, Check, Condition, Delete, Item, Key, Put, Query, Scalar, Update
 from flowker.adapters.keys import DEFINITIONS, EXECUTIONS, TABLES
 from flowker.adapters.table_rules import in_range
 
@@ -50,7 +50,7 @@ def spelled_out(request: dict[str, Any], expression: str) -> str:
 
 
 def test_items_in_the_notation_of_dynamodb() -> None:
-    item = {"pk": "P", "sk": "", "n": -12, "yes": True, "no": False, "big": 2**63}
+    item: Item = {"pk": "P", "sk": "", "n": -12, "yes": True, "no": False, "big": 2**63}
     assert to_attributes(item) == {
         "pk": {"S": "P"},
         "sk": {"S": ""},

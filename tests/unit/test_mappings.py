@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from flowker.expressions.mappings import FieldMappings
 from flowker.expressions.problems import EvaluationError, MappingError
 

@@ -116,7 +116,7 @@ def test_redirects_to_other_schemes_are_refused(location: str) -> None:
 
 
 @given(st.text(max_size=40), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_reported_reads_back_as_the_same_url(tail: str, parameters: dict[str, str]) -> None:
     try:
         url = Url.parse(f"https://a.example/{tail}").with_query(parameters)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flowker.model.exact_json import Json
-
 from flowker_local.engine.journal import Journal
 from flowker_local.engine.position import Frame, Run
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from flowker.model.exact_json import Json
-
 from flowker_local.engine.failure import RUNTIME, TaskError
 from flowker_local.engine.fields import Fields
 from flowker_local.engine.paths import MISSING, ContextSource, Path

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flowker.model.exact_json import Json
-
 from flowker_local.engine import instants
 from flowker_local.engine.choice import rule
 from flowker_local.engine.failure import ALL

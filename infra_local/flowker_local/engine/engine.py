@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from flowker.model.exact_json import Json, canonical, dumps, loads
-
 from flowker_local.engine.callbacks import Callbacks
 from flowker_local.engine.clock import EngineClock, SystemClock
 from flowker_local.engine.definition import compile_machine

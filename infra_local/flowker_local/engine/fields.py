@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from flowker.model.exact_json import Json
-
 from flowker_local.engine.paths import Constant, Path, Reader, ResultPath, escaped, template
 
 T = TypeVar("T")

@@ -7,7 +7,6 @@ from decimal import Decimal
 from functools import partial
 
 from flowker.model.exact_json import Json
-
 from flowker_local.engine import instants
 from flowker_local.engine.callbacks import Callbacks
 from flowker_local.engine.clock import EngineClock

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from flowker.model.exact_json import Json
-
 from flowker_local.engine.failure import (
     PARAMETER_PATH_FAILURE,
     RESULT_PATH_MATCH_FAILURE,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flowker.model.exact_json import Json
-
 from flowker_local.engine.choice import Rule
 from flowker_local.engine.failure import matches
 from flowker_local.engine.paths import Constant, Path, Reader, ResultPath

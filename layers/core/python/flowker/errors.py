@@ -266,6 +266,10 @@ class ProviderConfigurationTransitionNotAllowed(Unprocessable):
     code = "FLK-0292"
 
 
+class ProviderConfigurationInUse(ProviderConfigurationTransitionNotAllowed):
+    """An active workflow uses it, so it cannot be deleted."""
+
+
 class ProviderConfigViolatesSchema(Unprocessable):
     code = "FLK-0293"
 

@@ -48,7 +48,8 @@ class WorkflowStore(Protocol):
 
     def replace(self, before: Workflow, after: Workflow, routes: Sequence[WebhookRoute] = ()) -> None:
         """Store `after` if `before` is still what is stored; with it appear the webhook routes given here, and those
-        of `before` disappear. Raises `ChangedConcurrently`, `WorkflowNameTaken`, `WebhookRouteTaken`."""
+        of `before` disappear. Raises `ChangedConcurrently`, `WorkflowNameTaken`, `WebhookRouteTaken`, and
+        `InvalidProviderReference` if it becomes active and a provider configuration is gone."""
         ...
 
     def delete(self, workflow: Workflow) -> None:
@@ -86,7 +87,7 @@ class ProviderConfigurationStore(Protocol):
         ...
 
     def delete(self, configuration: ProviderConfiguration) -> None:
-        """Raises `ChangedConcurrently`."""
+        """Raises `ChangedConcurrently`, `ProviderConfigurationInUse` while an active workflow refers to it."""
         ...
 
 

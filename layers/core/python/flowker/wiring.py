@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from flowker.adapters.items import Blobs, Cipher, Table
 from flowker.adapters.stores.executions import ItemExecutionStore
@@ -25,6 +26,9 @@ from flowker.usecases.provider_configurations import ProviderConfigurations
 from flowker.usecases.references import References
 from flowker.usecases.webhooks import Webhooks
 from flowker.usecases.workflows import Workflows
+
+if TYPE_CHECKING:
+    from flowker.adapters.aws import Parts
 
 
 class SystemClock:
@@ -75,10 +79,14 @@ def home() -> Home:
     """The home in use; on AWS it is built from the environment."""
     if _installed:
         return _installed[0]
-    from flowker.adapters.aws import aws_home_parts
+    from flowker.adapters.aws import aws_parts, boto_client
 
     settings = Settings.from_env(os.environ)
-    parts = aws_home_parts(settings)
+    return home_of(settings, aws_parts(settings, boto_client(settings)))
+
+
+def home_of(settings: Settings, parts: "Parts") -> Home:
+    """A home of AWS adapters."""
     return Home(
         settings=settings,
         table=parts.table,
@@ -137,12 +145,7 @@ def webhooks() -> Webhooks:
 
 @cache
 def provider_configurations() -> ProviderConfigurations:
-    return ProviderConfigurations(
-        store=provider_configuration_store(),
-        clock=home().clock,
-        ids=home().ids,
-        in_use=workflow_store().uses_provider,
-    )
+    return ProviderConfigurations(provider_configuration_store(), home().clock, home().ids)
 
 
 @cache

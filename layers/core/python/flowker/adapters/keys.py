@@ -81,6 +81,11 @@ def provider_configuration(configuration_id: str) -> Key:
     return Key(DEFINITIONS, f"PROVIDER_CONFIGURATION#{configuration_id}", "HEAD")
 
 
+def provider_uses(configuration_id: str) -> Key:
+    """How many active workflows use the configuration."""
+    return Key(DEFINITIONS, provider_configuration(configuration_id).pk, "USES")
+
+
 def execution(execution_id: str) -> Key:
     return Key(EXECUTIONS, f"EXECUTION#{execution_id}", "META")
 

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from flowker import errors
 from flowker.errors import FlowkerError, InvalidBody, InvalidId, InvalidQuery, InvalidSortOrder
 from flowker.model import exact_json
+from flowker.model.exact_json import Json
 from flowker.model.page import Cursor, PageQuery
 
 MOST_BYTES = 1_048_576
@@ -19,6 +20,9 @@ MOST_WAIT = 25.0
 """Seconds that `Prefer: wait` may ask for; an API gateway gives up at 29."""
 
 _UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def identifier(text: str, field: str) -> str:
@@ -65,7 +69,17 @@ def json_object(event: APIGatewayProxyEventV2, *, empty: bool = False) -> dict[s
         raise InvalidBody(f"the body is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise InvalidBody("the body must be a JSON object")
+    if _SURROGATE.search(text) and not _is_unicode(value):
+        raise InvalidBody("the body contains half of a surrogate pair, which is not a character")
     return value
+
+
+def _is_unicode(value: Json) -> bool:
+    try:
+        exact_json.readable(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def wait_preference(event: APIGatewayProxyEventV2) -> float:

@@ -13,6 +13,7 @@ Json = Any
 
 _OPTIONS: dict[str, Any] = {"use_decimal": True, "separators": (",", ":"), "allow_nan": False}
 _COMPACT = simplejson.JSONEncoder(**_OPTIONS)
+_READABLE = simplejson.JSONEncoder(**_OPTIONS, ensure_ascii=False)
 _CANONICAL = simplejson.JSONEncoder(**_OPTIONS, sort_keys=True)
 
 
@@ -31,6 +32,11 @@ def loads(text: str | bytes) -> Json:
 def dumps(value: Json) -> str:
     """Write compact ASCII JSON, keys in their own order. Raises `ValueError` for NaN and infinities."""
     return _COMPACT.encode(value)
+
+
+def readable(value: Json) -> str:
+    """Write compact JSON with every character as itself."""
+    return _READABLE.encode(value)
 
 
 def canonical(value: Json) -> str:

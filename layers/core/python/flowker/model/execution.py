@@ -41,13 +41,12 @@ class Outcome(BaseModel):
 
 
 class Execution(BaseModel):
-    """One run. `recorded` counts its steps so far; `entry` is the trigger node that fired."""
+    """One run. `recorded` counts its steps so far."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     launch: Launch
-    entry: str
     status: ExecutionStatus
     started_at: Instant
     recorded: int = 0

@@ -17,8 +17,9 @@ MASK = "********"
 # --- names -------------------------------------------------------------------------------------------------------------
 
 
-_CREDENTIALS = """password, new password, old password, password salt, passwd, passphrase, token, secret, authorization,
-    credential, api key, access key, private key, bearer, jwt, cookie, connection string, database url"""
+_CREDENTIALS = """password, new password, old password, password salt, passwd, passphrase, token, access token,
+    refresh token, auth token, verify token, secret, client secret, authorization, credential, api key, access key,
+    private key, bearer, jwt, cookie, connection string, database url"""
 
 _PERSONAL = """session id, client id, card number, social security, account number, routing number, iban, swift, expiry,
     expiration, exp date, exp month, exp year, date of birth, tax id, national id, sort code, security question,

@@ -38,6 +38,8 @@ class Cursor:
             if sha256(raw[6:]).digest()[:6] != raw[:6]:
                 raise ValueError("checksum")
             sort_by, ascending, value, part = exact_json.loads(raw[6:])
+            if [type(each) for each in (sort_by, ascending, value, part)] != [str, bool, str, int]:
+                raise ValueError("types")
         except (ValueError, binascii.Error, UnicodeError):
             raise InvalidQuery(
                 "cursor is not one this list has given out", fields={"cursor": "invalid"}

@@ -27,6 +27,8 @@ class Launch(BaseModel):
     machine: str
     """Reference of the published state machine."""
     total_steps: int
+    entry: str
+    """The trigger node that the executions start at."""
 
 
 class WorkflowHead(BaseModel):
@@ -59,8 +61,6 @@ class WebhookRoute(BaseModel):
     method: str
     path: str
     """Normalised: one leading slash, no trailing ones; `/` is the empty text."""
-    node_id: str
-    """The trigger node that declares the route, and the entry of the executions it starts."""
     token_digest: str | None
     """SHA-256 of the trigger's `verify_token`."""
     launch: Launch

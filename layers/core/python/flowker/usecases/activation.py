@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flowker.catalog.registry import CATALOG
-from flowker.catalog.schemas import trigger_violations
+from flowker.catalog.schemas import violations
 from flowker.compiler.check import check
 from flowker.compiler.compile import compile_graph
 from flowker.compiler.topology import entries
@@ -14,6 +14,8 @@ from flowker.model.graph import Graph, Node, NodeKind
 from flowker.model.workflow import Launch, WebhookRoute, Workflow
 from flowker.ports import StateMachines, WorkflowStore
 from flowker.usecases.webhooks import routes_of
+
+_NOT_SCHEMA = ("triggerType", "triggerId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,14 @@ def _triggers(graph: Graph) -> list[Diagnostic]:
     findings = []
     for number, node in enumerate(graph.nodes):
         kind = node.settings.get("triggerType") or node.settings.get("triggerId")
-        if node.type is NodeKind.TRIGGER and kind == "webhook":
+        declared = {name: value for name, value in node.settings.items() if name not in _NOT_SCHEMA}
+        if node.type is NodeKind.TRIGGER and kind == "webhook" and declared.keys() & {"path", "method"}:
             findings += [
                 Diagnostic(
                     "FLK-0211",
                     f'trigger "{node.id}": {found.message}',
                     f"/nodes/{number}/data{found.pointer}",
                 )
-                for found in trigger_violations(CATALOG.triggers["webhook"], node.settings)
+                for found in violations(CATALOG.triggers["webhook"].schema, declared, formats=True)
             ]
     return findings

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -117,10 +117,17 @@ class Executions:
     def start_pending(self) -> int:
         """Start what was accepted but never started; returns how many."""
         before = instant(self.clock.now() - UNSTARTED_AFTER)
-        pending = [found for found in self.executions.open(before) if found.status is ExecutionStatus.PENDING]
-        for execution in pending:
-            self._hand_over(execution)
-        return len(pending)
+        query = PageQuery(100, "startedAt", ascending=True, where={"status": [ExecutionStatus.PENDING]})
+        started = 0
+        while True:
+            page = self.executions.list(query)
+            late = [execution for execution in page.items if execution.started_at <= before]
+            for execution in late:
+                self._hand_over(execution)
+            started += len(late)
+            if page.next_cursor is None or len(late) < len(page.items):
+                return started
+            query = replace(query, cursor=page.next_cursor)
 
     def wait(self, execution_id: str, seconds: float) -> None:
         """Return when the execution is terminal or the time is up."""

@@ -1,6 +1,6 @@
 """Provider configurations: named connections to external services (Flowker spec a.6, c.3, k)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,12 +39,9 @@ _TYPES: Mapping[str, tuple[type, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ProviderConfigurations:
-    """`in_use` tells whether an active workflow refers to the provider configuration of an id."""
-
     store: ProviderConfigurationStore
     clock: Clock
     ids: Ids
-    in_use: Callable[[str], bool]
 
     def create(
         self,
@@ -119,14 +116,9 @@ class ProviderConfigurations:
         return self._replace(before, update)
 
     def delete(self, configuration_id: str) -> None:
-        """Raises `ProviderConfigurationNotFound`, `ChangedConcurrently`, and
-        `ProviderConfigurationTransitionNotAllowed` while an active workflow refers to it."""
-        configuration = self.store.get(configuration_id)
-        if self.in_use(configuration_id):
-            raise ProviderConfigurationTransitionNotAllowed(
-                "an active workflow uses this provider configuration: deactivate the workflow first"
-            )
-        self.store.delete(configuration)
+        """Raises `ProviderConfigurationNotFound`, `ChangedConcurrently`, and `ProviderConfigurationInUse` while an
+        active workflow refers to it."""
+        self.store.delete(self.store.get(configuration_id))
 
     def disable(self, configuration_id: str) -> ProviderConfiguration:
         """Raises `ProviderConfigurationNotFound`, `ProviderConfigurationTransitionNotAllowed`,

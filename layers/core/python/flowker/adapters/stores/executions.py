@@ -150,7 +150,7 @@ def _meta(execution: Execution, claim: Claim | None) -> Item:
         "revision": launch.revision,
         "machine": launch.machine,
         "total_steps": launch.total_steps,
-        "entry": execution.entry,
+        "entry": execution.launch.entry,
         "status": execution.status.value,
         "started_at": execution.started_at,
         "recorded": execution.recorded,
@@ -165,7 +165,7 @@ def _meta(execution: Execution, claim: Claim | None) -> Item:
 
 
 def _same_start(one: Execution, other: Execution) -> bool:
-    return (one.launch, one.entry, one.started_at) == (other.launch, other.entry, other.started_at)
+    return (one.launch, one.started_at) == (other.launch, other.started_at)
 
 
 def _claim_item(claim: Claim) -> Item:

@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flowker.adapters import keys
-from flowker.adapters.items import Blobs, Cipher, Delete, Item, Put, Table
+from flowker.adapters.items import Blobs, Cipher, Condition, Delete, Item, Put, Table
 from flowker.adapters.stores import listing
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
 from flowker.adapters.stores.payloads import SealedPayloads
 from flowker.adapters.stores.record import Guarded, item, read, write
-from flowker.errors import ProviderConfigurationNameTaken, ProviderConfigurationNotFound
+from flowker.errors import (
+    ProviderConfigurationInUse,
+    ProviderConfigurationNameTaken,
+    ProviderConfigurationNotFound,
+)
 from flowker.model.page import Page, PageQuery
 from flowker.model.provider import ProviderConfiguration
 
@@ -29,7 +33,9 @@ class ItemProviderConfigurationStore:
     def add(self, configuration: ProviderConfiguration) -> None:
         new = _item(configuration, configuration.version, self._sealed)
         naming = NAMES.taking(configuration.name, configuration.id)
-        write(self.table, [naming, (Put(keys.DEFINITIONS, new), changed(KIND))])
+        unused = item(keys.provider_uses(configuration.id), active=0)
+        adding: list[Guarded] = [(Put(keys.DEFINITIONS, each), changed(KIND)) for each in (new, unused)]
+        write(self.table, [naming, *adding])
 
     def get(self, configuration_id: str) -> ProviderConfiguration:
         found = self.get_many([configuration_id])
@@ -61,7 +67,11 @@ class ItemProviderConfigurationStore:
     def delete(self, configuration: ProviderConfiguration) -> None:
         unchanged = at_version(configuration.version)
         deleting: Guarded = Delete(keys.provider_configuration(configuration.id), unchanged), changed(KIND)
-        write(self.table, [deleting, NAMES.releasing(configuration.name, configuration.id)])
+        uses = Delete(keys.provider_uses(configuration.id), Condition(at_most={"active": 0}))
+        in_use = ProviderConfigurationInUse(
+            "an active workflow uses this provider configuration; deactivate it first"
+        )
+        write(self.table, [deleting, (uses, in_use), NAMES.releasing(configuration.name, configuration.id)])
 
     @property
     def _sealed(self) -> SealedPayloads:

@@ -16,16 +16,26 @@ from flowker.adapters.items import (
     Key,
     Put,
     Table,
+    Update,
 )
 from flowker.adapters.stores import listing
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
 from flowker.adapters.stores.payloads import SealedPayloads
 from flowker.adapters.stores.record import Guarded, item, read, write
-from flowker.errors import InvalidTriggerConfig, WebhookRouteTaken, WorkflowNameTaken, WorkflowNotFound
+from flowker.adapters.table_rules import MAX_ITEMS
+from flowker.errors import (
+    DefinitionTooLarge,
+    InvalidProviderReference,
+    InvalidTriggerConfig,
+    WebhookRouteTaken,
+    WorkflowNameTaken,
+    WorkflowNotFound,
+)
 from flowker.model import exact_json
-from flowker.model.graph import Graph
+from flowker.model.graph import Graph, NodeKind
 from flowker.model.page import Page, PageQuery
-from flowker.model.workflow import Launch, WebhookRoute, Workflow, WorkflowHead
+from flowker.model.workflow import Launch, WebhookRoute, Workflow, WorkflowHead, WorkflowStatus
+from flowker.nodes.executor import configuration_id
 
 KIND = "workflow"
 NAMES = UniqueNames(KIND, WorkflowNameTaken)
@@ -82,8 +92,13 @@ class ItemWorkflowStore:
         items = self._items(after, before.version + 1, tuple(new))
         writes: list[Guarded] = [(Put(keys.DEFINITIONS, each, unchanged), changed(KIND)) for each in items]
         writes += NAMES.renaming(before.name, after.name, after.id)
+        writes += _uses(before, after)
         writes += [_taking(key, route, key in held) for key, route in new.items()]
         writes += [_releasing(key, before.id) for key in held if key not in new]
+        if len(writes) > MAX_ITEMS:
+            raise DefinitionTooLarge(
+                "the workflow has too many webhook routes and provider configurations together"
+            )
         write(self.table, writes)
 
     def delete(self, workflow: Workflow) -> None:
@@ -155,6 +170,21 @@ class ItemWorkflowStore:
         return [Key(*route) for route in exact_json.loads(str(stored["routes"]))]
 
 
+def _uses(before: Workflow, after: Workflow) -> Sequence[Guarded]:
+    """The writes that count an active workflow's uses of provider configurations, so that none in use is deleted."""
+    was, becomes = (workflow.status is WorkflowStatus.ACTIVE for workflow in (before, after))
+    if was == becomes:
+        return []
+    used = {configuration_id(node) for node in after.graph.nodes if node.type is NodeKind.EXECUTOR}
+    refusal = InvalidProviderReference("a node names a provider configuration that does not exist")
+    amount = {"active": 1 if becomes else -1}
+    return [
+        (Update(keys.provider_uses(each), add=amount), refusal)
+        for each in sorted(used - {None}, key=str)
+        if each
+    ]
+
+
 def _head_item(workflow: Workflow, version: int, routes: Sequence[Key]) -> Item:
     launch = workflow.launch
     return item(
@@ -181,7 +211,7 @@ def _head_fields(head: Item) -> Mapping[str, Any]:
 
 
 def _launch_fields(launch: Launch) -> Mapping[str, str | int]:
-    return {"revision": launch.revision, "machine": launch.machine, "total_steps": launch.total_steps}
+    return launch.model_dump(exclude={"workflow_id"})
 
 
 def _body_of(head: Key) -> Key:
@@ -195,7 +225,6 @@ def _taking(key: Key, route: WebhookRoute, held: bool) -> Guarded:
         key,
         method=route.method,
         path=route.path,
-        node_id=route.node_id,
         token_digest=route.token_digest,
         workflow_id=launch.workflow_id,
         **_launch_fields(launch),

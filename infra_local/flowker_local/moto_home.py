@@ -1,0 +1,224 @@
+"""The `moto` profile: the AWS adapters and the very definitions we deploy, on AWS emulated in this process.
+
+It proves the code that deploys and forgets everything when it stops. Moto's stores are not atomic under threads, so their
+clients are used by one thread at a time; the resolver of the HTTP functions allows one event at a time in a process.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
+
+import boto3
+from botocore.config import Config
+from moto import mock_aws
+
+from flowker import wiring
+from flowker.adapters import keys
+from flowker.adapters.aws import aws_parts
+from flowker.adapters.dynamodb import create_tables
+from flowker.events import reconcile, record_execution
+from flowker.model.execution import Execution
+from flowker.ports import StateMachines
+from flowker.settings import Settings
+from flowker_local.functions import Context, handler
+from flowker_local.pool import Answer, Event
+
+logger = logging.getLogger(__name__)
+
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+WATCH_SECONDS = 0.2
+RECONCILE_SECONDS = 60.0
+
+
+class MotoHome:
+    """Everything of the `moto` profile."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._one_event = asyncio.Lock()
+        self._stack = contextlib.ExitStack()
+
+    async def start(self) -> None:
+        """Start the emulated services and create what the stack would have created."""
+        self.open()
+        self._background = [asyncio.create_task(self._watch()), asyncio.create_task(self._reconcile())]
+
+    def open(self) -> None:
+        """As `start`, without the tasks in the background."""
+        self._stack.enter_context(_environment(lambda_endpoint=self._stack.enter_context(_lambda_service())))
+        self._stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
+        session = boto3.Session(aws_access_key_id="moto", aws_secret_access_key="moto", region_name=REGION)  # noqa: S106
+        config = Config(retries={"mode": "standard", "total_max_attempts": 1})
+        self.clients: dict[str, Any] = {
+            name: _OneAtATime(session.client(name, config=config))
+            for name in ("dynamodb", "s3", "kms", "stepfunctions")
+        }
+        settings = replace(
+            self._settings,
+            region=REGION,
+            bucket="flowker-payloads",
+            kms_key=self.clients["kms"].create_key()["KeyMetadata"]["KeyId"],
+            run_node=_function_arn("run_node"),
+            record_execution=_function_arn("record_execution"),
+            state_machine_role=f"arn:aws:iam::{ACCOUNT}:role/flowker-state-machines",
+        )
+        create_tables(self.clients["dynamodb"], {name: settings.table(name) for name in keys.TABLES})
+        location = {"LocationConstraint": REGION}
+        self.clients["s3"].create_bucket(Bucket=settings.bucket, CreateBucketConfiguration=location)
+        parts = aws_parts(settings, self.clients.__getitem__)
+        self._started = _Started(parts.machines)
+        wiring.use(wiring.home_of(settings, replace(parts, machines=self._started)))
+
+    async def invoke(self, function: str, event: Event) -> Answer:
+        """Run an HTTP function in a thread, one event at a time."""
+        context = Context(function, event["requestContext"]["requestId"])
+        async with self._one_event:
+            answer: Answer = await asyncio.to_thread(handler(function), event, context)
+        return answer
+
+    async def close(self) -> None:
+        """Forget everything."""
+        for task in self._background:
+            task.cancel()
+        self.shut()
+
+    def shut(self) -> None:
+        """Counterpart of `open`."""
+        self._stack.close()
+
+    async def _watch(self) -> None:
+        """Report the ends of executions as EventBridge would: moto sends no status events."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.to_thread(self.report_ends)
+
+    def report_ends(self) -> None:
+        """Deliver a status event for each execution that has ended since the last call."""
+        for arn in list(self._started.arns):
+            described = self.clients["stepfunctions"].describe_execution(executionArn=arn)
+            if described["status"] != "RUNNING":
+                self._started.arns.discard(arn)
+                detail = {name: described.get(name) for name in ("name", "status", "error", "cause")}
+                record_execution.handle({"detail": detail}, None)
+
+    async def _reconcile(self) -> None:
+        while True:
+            await asyncio.sleep(RECONCILE_SECONDS)
+            await asyncio.to_thread(reconcile.handle, {}, None)
+
+
+class _Started:
+    """Remembers which executions were started, so that their ends can be watched for."""
+
+    def __init__(self, machines: StateMachines) -> None:
+        self._machines = machines
+        self.arns: set[str] = set()
+
+    def publish(self, name: str, definition: Any) -> str:
+        return self._machines.publish(name, definition)
+
+    def start(self, execution: Execution) -> None:
+        self._machines.start(execution)
+        machine = execution.launch.machine.rsplit(":", 1)[1]
+        self.arns.add(f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{machine}:{execution.id}")
+
+
+class _OneAtATime:
+    """A client whose operations exclude each other and those of all other clients."""
+
+    _lock = threading.RLock()
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._client, name)
+        if not callable(attribute) or name == "exceptions":
+            return attribute
+
+        def serially(*arguments: Any, **named: Any) -> Any:
+            with self._lock:
+                return attribute(*arguments, **named)
+
+        return serially
+
+
+def _function_arn(name: str) -> str:
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:flowker-{name}"
+
+
+@contextlib.contextmanager
+def _environment(lambda_endpoint: str) -> Iterator[None]:
+    """What the clients that moto makes itself read: harmless credentials, and where functions are invoked."""
+    wanted = {
+        "AWS_ACCESS_KEY_ID": "moto",
+        "AWS_SECRET_ACCESS_KEY": "moto",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL_LAMBDA": lambda_endpoint,
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+class _LambdaService(BaseHTTPRequestHandler):
+    """The Invoke operation of Lambda for the functions that state machines call."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        payload = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        name = (
+            unquote(self.path)
+            .split("/functions/")[1]
+            .split("/")[0]
+            .rsplit(":", 1)[-1]
+            .removeprefix("flowker-")
+        )
+        headers: Mapping[str, str] = {}
+        try:
+            answer = handler(name)(payload, Context(name, self.headers.get("amz-sdk-invocation-id", "")))
+        except Exception as error:  # what the Lambda service does with whatever a function raises
+            headers = {"X-Amz-Function-Error": "Unhandled"}
+            answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        for header, value in headers.items():
+            self.send_header(header, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is inherited
+        """The functions log for themselves."""
+
+
+@contextlib.contextmanager
+def _lambda_service() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _LambdaService)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True, name="lambda")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

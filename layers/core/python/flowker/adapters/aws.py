@@ -1,0 +1,83 @@
+"""The AWS adapters, put together from the settings of a deployed function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowker.adapters import keys
+from flowker.adapters.items import Blobs, Cipher, Table
+from flowker.adapters.polling import PollingCompletions
+from flowker.adapters.stores.executions import ItemExecutionStore
+from flowker.compiler.emit import RECORD_EXECUTION, RUN_NODE
+from flowker.settings import Settings, product_version
+
+if TYPE_CHECKING:
+    from flowker.ports import Completions, Http, StateMachines
+
+ClientFor = Callable[[str], Any]
+"""The boto3 client of a service by its name."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a home needs, behind the ports."""
+
+    table: Table
+    blobs: Blobs
+    cipher: Cipher
+    machines: StateMachines
+    completions: Completions
+    http: Callable[[], Http]
+    probes: Mapping[str, Callable[[], None]]
+
+
+def boto_client(settings: Settings) -> ClientFor:
+    """Clients with short, bounded retries: the stores retry conflicts and throttling themselves."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        region_name=settings.region,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        connect_timeout=2,
+        read_timeout=10,
+    )
+    session = boto3.Session()
+    return lambda service: session.client(service, config=config)  # type: ignore[call-overload]
+
+
+def aws_parts(settings: Settings, client: ClientFor) -> Parts:
+    """Every adapter with its client. Clients are made at once: a function that is called needs most of them."""
+    from flowker.adapters.dynamodb import DynamoTable
+    from flowker.adapters.kms import KmsCipher
+    from flowker.adapters.s3 import S3Blobs
+    from flowker.adapters.stepfunctions import StepFunctions
+
+    table = DynamoTable(client("dynamodb"), {name: settings.table(name) for name in keys.TABLES})
+    blobs = S3Blobs(client("s3"), settings.bucket)
+    functions = {RUN_NODE: settings.run_node, RECORD_EXECUTION: settings.record_execution}
+    machines = StepFunctions(client("stepfunctions"), settings.state_machine_role, functions)
+    return Parts(
+        table=table,
+        blobs=blobs,
+        cipher=KmsCipher(client("kms"), settings.kms_key),
+        machines=machines,
+        completions=PollingCompletions(ItemExecutionStore(table, blobs)),
+        http=lambda: outbound_http(settings),
+        probes={"dynamodb": lambda: _read_nothing(table), "stepfunctions": machines.ping},
+    )
+
+
+def outbound_http(settings: Settings) -> Http:
+    """Calls to providers, with the destinations that the settings allow."""
+    from flowker.adapters.destinations import Destinations
+    from flowker.adapters.outbound_http import OutboundHttp
+
+    destinations = Destinations(allow_private=settings.allow_private_destinations)
+    return OutboundHttp(destinations, user_agent=f"flowker/{product_version()}")
+
+
+def _read_nothing(table: Table) -> None:
+    table.get([keys.workflow("probe")])

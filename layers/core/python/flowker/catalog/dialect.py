@@ -35,7 +35,7 @@ def message(error: ValidationError) -> str:
     return sentence(error.validator_value) if sentence else "is not valid"
 
 
-# --- formats (Flowker spec a.7) ----------------------------------------------------------------------------------------
+# --- formats (Flowker spec a.7) -----------------------------------------------------------------------------
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _DATE_TIME = re.compile(
@@ -89,7 +89,7 @@ def _on_text(holds: Callable[[str], bool]) -> Callable[[object], bool]:
 _FORMATS = _format_checker({"uuid": is_uuid, "date-time": is_date_time, "uri": is_uri})
 
 
-# --- keywords ----------------------------------------------------------------------------------------------------------
+# --- keywords -----------------------------------------------------------------------------------------------
 
 
 def _violated(*at: str) -> ValidationError:
@@ -171,7 +171,7 @@ _DIALECT: Any = extend(  # type: ignore[no-untyped-call]
 )
 
 
-# --- messages ----------------------------------------------------------------------------------------------------------
+# --- messages -----------------------------------------------------------------------------------------------
 
 _TYPES = {
     "array": "an array",

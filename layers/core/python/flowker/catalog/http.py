@@ -147,8 +147,8 @@ _REQUEST: Schema = document(
         "method": one_of("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"),
         "url": {
             "type": "string",
-            "description": "Absolute, or relative to the provider's base_url. ${path} inserts a value of the context,"
-            " URL-encoded.",
+            "description": "Absolute, or relative to the provider's base_url."
+            " ${path} inserts a value of the context, URL-encoded.",
         },
         "headers": _HEADERS,
         "query": OBJECT,

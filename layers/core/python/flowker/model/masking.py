@@ -1,6 +1,6 @@
-"""Secrets are written once and read as asterisks; asterisks that come back mean "keep what is stored" (Flowker spec k).
+"""Secrets are written once and read as asterisks; asterisks that come back keep what is stored (Flowker spec k).
 
-Two lists of names: what is `sensitive` in the configuration of a connection, which includes personal data, and what is a
+Two lists of names: what is `sensitive` in the configuration of a connection, personal data included, and what is a
 `credential`, which is all that is hidden of a workflow, because the rest of its nodes is business of its author.
 """
 
@@ -14,17 +14,18 @@ from flowker.model.exact_json import Json
 
 MASK = "********"
 
-# --- names -------------------------------------------------------------------------------------------------------------
+# --- names --------------------------------------------------------------------------------------------------
 
 
-_CREDENTIALS = """password, new password, old password, password salt, passwd, passphrase, token, access token,
-    refresh token, auth token, verify token, secret, client secret, authorization, credential, api key, access key,
-    private key, bearer, jwt, cookie, connection string, database url"""
+_CREDENTIALS = """password, new password, old password, password salt, passwd, passphrase, token, access
+    token, refresh token, auth token, verify token, secret, client secret, authorization, credential,
+    api key, access key, private key, bearer, jwt, cookie, connection string, database url"""
 
-_PERSONAL = """session id, client id, card number, social security, account number, routing number, iban, swift, expiry,
-    expiration, exp date, exp month, exp year, date of birth, tax id, national id, sort code, security question,
-    security answer, mother maiden name, mothers maiden name, mfa code, totp, biometric, fingerprint, certificate, email,
-    phone, address, street, postal code, key, auth, pin, otp, cvv, cvc, ssn, pan, bic, bsb, dob, tin, zip, city"""
+_PERSONAL = """session id, client id, card number, social security, account number, routing number,
+    iban, swift, expiry, expiration, exp date, exp month, exp year, date of birth, tax id, national id,
+    sort code, security question, security answer, mother maiden name, mothers maiden name, mfa code,
+    totp, biometric, fingerprint, certificate, email, phone, address, street, postal code, key, auth,
+    pin, otp, cvv, cvc, ssn, pan, bic, bsb, dob, tin, zip, city"""
 
 
 def _any_of(phrases: str) -> re.Pattern[str]:
@@ -40,7 +41,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def sensitive(key: str) -> bool:
-    """Whether a field of this name is hidden in the configuration of a connection, and a header of this name anywhere."""
+    """Whether a field of this name is hidden in the configuration of a connection, and such a header anywhere."""
     return _SENSITIVE.search(_words(key)) is not None
 
 
@@ -54,7 +55,7 @@ def _words(key: str) -> str:
     return " ".join(_WORD.findall(key)).lower()
 
 
-# --- URLs --------------------------------------------------------------------------------------------------------------
+# --- URLs ---------------------------------------------------------------------------------------------------
 
 # The look-behind keeps the search linear: a scheme is tried only where one can begin.
 _USERINFO = re.compile(r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*://)[^/?#\s]*@", re.IGNORECASE)
@@ -62,7 +63,7 @@ _PARAMETER = re.compile(r"([?&;#])([^?&;#=\s]+)=([^?&;#\s]*)")
 
 
 def mask_url(url: str) -> str:
-    """The URL without userinfo, and with the values of sensitive query parameters masked; for URLs that are recorded."""
+    """A URL that is recorded: without userinfo, and with the values of sensitive query parameters masked."""
     return _mask_parameters(_USERINFO.sub(r"\1", url))
 
 
@@ -80,14 +81,14 @@ def _mask_parameter(found: re.Match[str]) -> str:
     return f"{before}{name}={MASK if value and sensitive(unquote_plus(name)) else value}"
 
 
-# --- values ------------------------------------------------------------------------------------------------------------
+# --- values -------------------------------------------------------------------------------------------------
 
 _Rule = Callable[[str], bool]
 """Which names are hidden in this part of a document."""
 
 
 def mask(value: Json) -> Json:
-    """The configuration of a connection as it may be shown: whatever a sensitive name holds, except null, is `MASK`."""
+    """The configuration of a connection as it may be shown: what a sensitive name holds, except null, is `MASK`."""
     return _masked(value, sensitive)
 
 
@@ -99,7 +100,7 @@ def mask_node_data(data: Json) -> Json:
 def restore(new: Json, old: Json, field: str = "config") -> Json:
     """Undo `mask` in what a client sends back: `MASK` in a hidden place becomes what `old` has in the same place.
 
-    List items are matched by position. Raises `InvalidBody`, naming the place below `field`, if `old` has nothing there.
+    List items are matched by position. Raises `InvalidBody`, naming the place below `field`, if `old` has nothing.
     """
     return _restored(new, old, sensitive, (field,))
 

@@ -97,7 +97,7 @@ class ProviderConfigurations:
     def patch(self, configuration_id: str, changes: Mapping[str, Json]) -> ProviderConfiguration:
         """Change name, description or config, or add metadata; what is not sent, or null, stays.
 
-        `config` is replaced as a whole, except that a masked value keeps the stored one. An empty description clears it.
+        `config` is replaced as a whole, but a masked value keeps the stored one. An empty description clears it.
         Raises `ProviderConfigurationNotFound`, `InvalidBody`, `ProviderConfigViolatesSchema`, the errors of
         `_check_rules`, `ProviderConfigurationNameTaken`, `ChangedConcurrently`.
         """
@@ -177,7 +177,7 @@ def _check_provider(provider_id: str) -> None:
 
 
 def _check_schema(provider_id: str, config: Mapping[str, Json]) -> None:
-    """An empty config is missing rather than wrong, see `_check_rules`. Formats are not asserted (Flowker spec a.7)."""
+    """An empty config is missing, not wrong, see `_check_rules`. Formats are not asserted (Flowker spec a.7)."""
     found = violations(CATALOG.providers[provider_id].schema, config, formats=False) if config else []
     if found:
         raise ProviderConfigViolatesSchema(

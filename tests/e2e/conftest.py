@@ -1,0 +1,44 @@
+"""End-to-end: HTTP only, the same files against every target."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.provider import Provider, running_provider
+from tests.servers import KEY, Api, Server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" in metafunc.fixturenames:
+        targets = metafunc.config.getoption("--target") or ["local", "moto"]
+        metafunc.parametrize("target", targets, scope="session", indirect=True)
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a running Flowker."""
+    name: str = request.param
+    if name.startswith("http"):
+        yield name
+        return
+    with Server(tmp_path_factory.mktemp(name) / "data", name) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def api_key(request: pytest.FixtureRequest) -> str:
+    return request.config.getoption("--api-key") or KEY
+
+
+@pytest.fixture
+def api(target: str, api_key: str) -> Iterator[Api]:
+    client = Api(target, api_key)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """A provider that Flowker can reach; its calls are told apart by unique paths."""
+    with running_provider() as running:
+        yield running

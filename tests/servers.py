@@ -1,0 +1,136 @@
+"""Flowker as a user runs it: `flowker dev` in a process of its own, on a free loopback port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+KEY = "test-key-0123456789"
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """One `flowker dev`; start it again on the same folder to see what survives."""
+
+    def __init__(self, folder: Path, profile: str = "local", *options: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._arguments = [
+            "dev", "--port", str(self.port), "--data-dir", str(folder), "--profile", profile,
+            "--api-key", KEY, "--no-sample", "--allow-private-destinations", *options,
+        ]  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = folder.parent / f"{folder.name}-{profile}.log"
+
+    def start(self) -> "Server":
+        """Start and return when requests are answered."""
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "flowker_cli.main", *self._arguments]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(
+                    f"the server ended with {self._process.returncode}: {self.log.read_text()}"
+                )
+            try:
+                if httpx.get(f"{self.url}/health/live").status_code == 200:
+                    return self
+            except httpx.TransportError:
+                time.sleep(0.02)
+        raise RuntimeError(f"the server did not start: {self.log.read_text()}")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """`kill -9`: no chance to tidy up."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._wait()
+
+    def stop(self, name: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop; returns the exit code."""
+        os.kill(self.pid, name)
+        return self._wait()
+
+    def _wait(self) -> int:
+        assert self._process is not None
+        code = self._process.wait(timeout=30)
+        self._process = None
+        return code
+
+    def __enter__(self) -> "Server":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self.kill()
+
+
+class Api:
+    """The HTTP API as a client sees it; a fresh connection pool for each instance."""
+
+    def __init__(self, url: str, key: str | None = KEY) -> None:
+        headers = {"X-API-Key": key} if key else {}
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=60)
+
+    def close(self) -> None:
+        self.http.close()
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return self.http.request(method, path, **arguments)
+
+    def get(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.http.get(path, **arguments)
+
+    def post(self, path: str, body: Any = None, **arguments: Any) -> httpx.Response:
+        return (
+            self.http.post(path, json=body, **arguments)
+            if body is not None
+            else self.http.post(path, **arguments)
+        )
+
+    def put(self, path: str, body: Any) -> httpx.Response:
+        return self.http.put(path, json=body)
+
+    def patch(self, path: str, body: Any) -> httpx.Response:
+        return self.http.patch(path, json=body)
+
+    def delete(self, path: str) -> httpx.Response:
+        return self.http.delete(path)
+
+    def results(self, execution_id: str, seconds: int = 25) -> dict[str, Any]:
+        """The results of an execution once it has ended."""
+        answer = self.get(f"/v1/executions/{execution_id}/results", headers={"Prefer": f"wait={seconds}"})
+        assert answer.status_code == 200, answer.text
+        document: dict[str, Any] = answer.json()
+        return document
+
+
+def expect(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
+    """The body of an answer that has this status and, for errors, this code in the envelope of spec a.1."""
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+    body: dict[str, Any] = answer.json() if answer.content else {}
+    if code is not None:
+        assert body["code"] == code, body
+        assert set(body) - {"fields"} == {"code", "title", "message"}
+    return body

@@ -50,7 +50,8 @@ class _Walk:
         self._entry = entry
         self._data = data
         self._perform = perform
-        self._edges = [edge for edge in graph.edges if edge.source in _reachable(graph, entry)]
+        reachable = _reachable(graph, entry)
+        self._edges = [edge for edge in graph.edges if edge.source in reachable and _possible(edge, graph)]
         self._live: dict[str, bool] = {}
         self._before: dict[str, set[str]] = {}
         self._contributions: dict[str, dict[str, Any]] = {}
@@ -66,12 +67,13 @@ class _Walk:
             context |= contribution if earlier in before else {}
         output = self._work(node, context) if runs else None
         outgoing = [edge for edge in self._edges if edge.source == node_id]
+        ready = []
         for edge in outgoing:
             self._live[edge.id] = runs and self._follows(edge, node, output, context)
-        ready = [edge.target for edge in outgoing if self._resolved(edge.target)]
+            if self._resolved(edge.target):
+                ready.append(edge.target)
         for target in ready:
-            if target not in self._before:
-                self.visit(target)
+            self.visit(target)
 
     def _resolved(self, node_id: str) -> bool:
         return all(edge.id in self._live for edge in self._edges if edge.target == node_id)
@@ -110,5 +112,11 @@ class _Walk:
 def _reachable(graph: Graph, entry: str) -> set[str]:
     found = {entry}
     for _ in graph.nodes:
-        found |= {edge.target for edge in graph.edges if edge.source in found}
+        found |= {edge.target for edge in graph.edges if edge.source in found and _possible(edge, graph)}
     return found
+
+
+def _possible(edge: Edge, graph: Graph) -> bool:
+    """A conditional takes no branches but `true` and `false`; an edge for another one does not exist."""
+    conditional = any(node.id == edge.source and node.type == "conditional" for node in graph.nodes)
+    return not conditional or edge.source_handle in (None, "true", "false")

@@ -58,7 +58,7 @@ class SqliteJournal:
         self._failure: sqlite3.Error | None = None
         with closing(self._connect()) as connection:
             self._key = _prepare(connection)
-        self._writer = Thread(target=self._write_until_closed, name="engine-journal")
+        self._writer = Thread(target=self._write_until_closed, name="engine-journal", daemon=True)
         self._writer.start()
 
     def key(self) -> bytes:
@@ -143,6 +143,8 @@ class SqliteJournal:
             if not self._closing:
                 self._work.clear()
                 self._urgent.clear()
+        # Who was cancelled while waiting is not waiting any more, and who waits now can no longer be cancelled.
+        batch.waiting = [done for done in batch.waiting if done.set_running_or_notify_cancel()]
         return batch
 
     def _put_back(self, batch: _Batch, error: sqlite3.Error) -> None:

@@ -255,7 +255,8 @@ class _Emitter:
                 for edge in entering(inside, self._units)
                 if settled[edge.id] is not False and self._units.head_of[edge.source] not in passed
             ]
-            if any(settled[edge.id] for edge in edges):
+            is_entry = any(unit.head == self._topology.entry for unit in inside)
+            if is_entry or any(settled[edge.id] for edge in edges):
                 return rules, _name(block)
             if edges:
                 rules.append((edges, _name(block)))

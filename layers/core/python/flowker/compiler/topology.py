@@ -97,7 +97,7 @@ class Topology:
         if source_runs is False:
             return False
         if handle is not None:
-            if handle not in ("true", "false") or (edge.source, _other(handle)) in knowledge.took:
+            if (edge.source, _other(handle)) in knowledge.took:
                 return False
             if (edge.source, handle) not in knowledge.took:
                 return None
@@ -118,9 +118,19 @@ def entries(graph: Graph) -> list[str]:
     return [node.id for node in graph.nodes if node.type is NodeKind.TRIGGER]
 
 
+def possible(graph: Graph) -> list[Edge]:
+    """The edges that can ever be live: a conditional takes no branches but `true` and `false`."""
+    conditionals = {node.id for node in graph.nodes if node.type is NodeKind.CONDITIONAL}
+    return [
+        edge
+        for edge in graph.edges
+        if edge.source not in conditionals or edge.source_handle in (None, "true", "false")
+    ]
+
+
 def reachable(graph: Graph, entry: str) -> set[str]:
     """Ids of the nodes on some path from the entry, itself included."""
-    out = _outgoing(graph.edges)
+    out = _outgoing(possible(graph))
     found = {entry}
     waiting = [entry]
     while waiting:
@@ -134,7 +144,7 @@ def reachable(graph: Graph, entry: str) -> set[str]:
 def resolve(graph: Graph, entry: str) -> Topology | None:
     """The topology from an entry, or None if its part of the graph has a cycle. All edge ends must exist."""
     inside = reachable(graph, entry)
-    edges = [edge for edge in graph.edges if edge.source in inside]
+    edges = [edge for edge in possible(graph) if edge.source in inside]
     out = _outgoing(edges)
     unresolved = dict.fromkeys(inside, 0)
     for edge in edges:

@@ -4,6 +4,7 @@ Numbers with a fraction or an exponent are read as `decimal.Decimal` (Flowker sp
 """
 
 import hashlib
+from decimal import InvalidOperation
 from typing import Any
 
 import simplejson
@@ -27,6 +28,8 @@ def loads(text: str | bytes) -> Json:
         return simplejson.loads(text, use_decimal=True, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except InvalidOperation:
+        raise ValueError("a number is out of range") from None
 
 
 def dumps(value: Json) -> str:

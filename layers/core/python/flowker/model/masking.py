@@ -16,7 +16,6 @@ MASK = "********"
 
 # --- names --------------------------------------------------------------------------------------------------
 
-
 _CREDENTIALS = """password, new password, old password, password salt, passwd, passphrase, token, access
     token, refresh token, auth token, verify token, secret, client secret, authorization, credential,
     api key, access key, private key, bearer, jwt, cookie, connection string, database url"""
@@ -30,8 +29,7 @@ _PERSONAL = """session id, client id, card number, social security, account numb
 
 def _any_of(phrases: str) -> re.Pattern[str]:
     """Whole words in a row, or written as one, with or without a plural s."""
-    spaced = re.split(r",\s+", phrases)
-    spellings = "|".join(phrase.replace(" ", " ?") for phrase in spaced)
+    spellings = "|".join(" ?".join(phrase.split()) for phrase in phrases.split(","))
     return re.compile(rf"\b(?:{spellings})s?\b")
 
 

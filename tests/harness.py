@@ -82,6 +82,34 @@ class Ran:
         return [(step.node_id, step.output) for step in self.results.steps]
 
 
+def add_configuration() -> None:
+    """Store the provider configuration that executors call."""
+    wiring.provider_configuration_store().add(
+        ProviderConfiguration(
+            id=CONFIGURATION,
+            name="bench",
+            provider_id="http",
+            config={"base_url": "http://provider.test"},
+            status=ProviderConfigurationStatus.ACTIVE,
+            created_at=NOW,
+            updated_at=NOW,
+        )
+    )
+
+
+def accept(graph: Graph, entry: str, data: Any, machine: str) -> Execution:
+    """Store the snapshot and a pending execution of it."""
+    revision = exact_json.digest(graph.document())
+    wiring.workflow_store().keep_revision(revision, graph)
+    total = sum(node.type != "trigger" for node in graph.nodes)
+    launch = Launch(workflow_id="w", revision=revision, machine=machine, total_steps=total, entry=entry)
+    execution = Execution(
+        id=wiring.home().ids.new(), launch=launch, status=ExecutionStatus.PENDING, started_at=NOW
+    )
+    wiring.execution_store().add(execution, data, None)
+    return execution
+
+
 class Bench:
     """Each `run` is an execution of its own."""
 
@@ -103,22 +131,12 @@ class Bench:
                 ids=CountingIds(),
             )
         )
-        wiring.provider_configuration_store().add(
-            ProviderConfiguration(
-                id=CONFIGURATION,
-                name="bench",
-                provider_id="http",
-                config={"base_url": "http://provider.test"},
-                status=ProviderConfigurationStatus.ACTIVE,
-                created_at=NOW,
-                updated_at=NOW,
-            )
-        )
+        add_configuration()
 
     def run(self, graph: Graph, entry: str, data: Any) -> Ran:
         """Run to the end on the embedded engine."""
         machine = compile_graph(graph, entry)
-        execution = self.accept(graph, entry, data, machine.name)
+        execution = accept(graph, entry, data, machine.name)
         ends: list[RunEnd] = []
 
         async def ended(end: RunEnd) -> None:
@@ -130,18 +148,6 @@ class Bench:
         finally:
             loop.close()
         return Ran(wiring.executions().results(execution.id), ends[0])
-
-    def accept(self, graph: Graph, entry: str, data: Any, machine: str) -> Execution:
-        """Store the snapshot and a pending execution of it."""
-        revision = exact_json.digest(graph.document())
-        wiring.workflow_store().keep_revision(revision, graph)
-        total = sum(node.type != "trigger" for node in graph.nodes)
-        launch = Launch(workflow_id="w", revision=revision, machine=machine, total_steps=total, entry=entry)
-        execution = Execution(
-            id=wiring.home().ids.new(), launch=launch, status=ExecutionStatus.PENDING, started_at=NOW
-        )
-        wiring.execution_store().add(execution, data, None)
-        return execution
 
     async def _drive(self, name: str, definition: Any, execution: Execution, ended: Any) -> None:
         engine = Engine(_invoke, MemoryJournal(), clock=InstantClock(), on_end=ended)

@@ -39,6 +39,17 @@ def edge(source: str, target: str, handle: str | None = None, condition: str | N
     )
 
 
+def workflow(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> dict[str, Any]:
+    """A workflow with a name of its own."""
+    return {"name": unique("workflow"), "nodes": nodes, "edges": edges}
+
+
+def chain(*nodes: dict[str, Any]) -> dict[str, Any]:
+    """A workflow in which each node follows the one before it."""
+    ends = zip(nodes, nodes[1:], strict=False)
+    return workflow(list(nodes), [edge(one["id"], other["id"]) for one, other in ends])
+
+
 def payment_validation(configuration_id: str, path: str, **executor_data: Any) -> dict[str, Any]:
     """Webhook, score, decision, approve or reject: five nodes, four edges."""
     mapping = [{"source": "workflow.amount", "target": "amount"}]

@@ -14,6 +14,17 @@ import httpx
 
 KEY = "test-key-0123456789"
 START_SECONDS = 30.0
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Payload Too Large",
+    422: "Unprocessable Entity",
+    503: "Service Unavailable",
+}
+"""Reason phrases as the API spells them (Flowker spec a.1)."""
 
 
 def free_port() -> int:
@@ -133,4 +144,7 @@ def expect(answer: httpx.Response, status: int, code: str | None = None) -> dict
     if code is not None:
         assert body["code"] == code, body
         assert set(body) - {"fields"} == {"code", "title", "message"}
+        assert body["title"] == TITLES[status]
+        assert answer.headers["Content-Type"] == "application/json"
+        assert all(isinstance(text, str) for text in [body["message"], *body.get("fields", {}).values()])
     return body

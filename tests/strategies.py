@@ -63,3 +63,48 @@ def _edges(draw: st.DrawFn, source: dict[str, Any], target: dict[str, Any], edge
     if draw(st.integers(0, 4)) == 0:
         edge["condition"] = draw(_CONDITIONS)
     return edge
+
+
+class _Region:
+    """Builds nodes and edges of nested forks and joins."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+        self.nodes: list[dict[str, Any]] = [{"id": "start", "type": "trigger", "data": {}}]
+        self.edges: list[dict[str, Any]] = []
+
+    def node(self) -> dict[str, Any]:
+        made = self._draw(_nodes(len(self.nodes), False))
+        self.nodes.append(made)
+        return made
+
+    def connect(self, source: dict[str, Any], target: dict[str, Any]) -> None:
+        edge_id = f"{source['id']}-{target['id']}-{len(self.edges)}"
+        self.edges.append(self._draw(_edges(source, target, edge_id)))
+
+    def sequence(self, source: dict[str, Any], depth: int) -> dict[str, Any]:
+        """One to three blocks after `source`; returns the last node."""
+        for _ in range(self._draw(st.integers(1, 3))):
+            if depth and len(self.nodes) < 20 and self._draw(st.booleans()):
+                source = self.fork(source, depth - 1)
+            else:
+                following = self.node()
+                self.connect(source, following)
+                source = following
+        return source
+
+    def fork(self, source: dict[str, Any], depth: int) -> dict[str, Any]:
+        """Two or three branches that meet again in a node."""
+        ends = [self.sequence(source, depth) for _ in range(self._draw(st.integers(2, 3)))]
+        join = self.node()
+        for end in ends:
+            self.connect(end, join)
+        return join
+
+
+@st.composite
+def nested_graphs(draw: st.DrawFn) -> Graph:
+    """Forks and joins inside each other, with conditions on the way: what becomes parallel states with guards."""
+    region = _Region(draw)
+    region.sequence(region.nodes[0], 3)
+    return Graph.model_validate({"nodes": region.nodes, "edges": region.edges})

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flowker import wiring
 from flowker.adapters import keys
+from flowker.errors import Unavailable
 from flowker.events import reconcile
 from flowker.model.execution import Execution
 from flowker.ports import Http
@@ -90,8 +92,15 @@ class LocalHome:
         return outbound_http(self._settings)
 
     async def _reconcile(self) -> None:
+        """First take up what the engine's journal had no time to note before a crash; then keep the schedule."""
+        work: Callable[[], object] = wiring.executions().start_unfinished
         while True:
-            await self._orchestrator.in_thread(reconcile.handle, {}, None)
+            try:
+                await self._orchestrator.in_thread(work)
+            except Unavailable as error:
+                logger.warning("executions could not be reconciled, trying again: %s", error)
+            else:
+                work = partial(reconcile.handle, {}, None)
             await asyncio.sleep(RECONCILE_SECONDS)
 
     async def _dispatch(self, operation: str, arguments: tuple[Any, ...]) -> Any:

@@ -3,16 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flowker.adapters.stepfunctions import state_input
 from flowker.compiler.emit import RECORD_EXECUTION, RUN_NODE
-from flowker.errors import FlowkerError, NodeError
 from flowker.events import record_execution, run_node
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
 from flowker_local.engine import Engine, Journal, RunEnd, TaskError
+from flowker_local.threads import DaemonThreads
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +28,9 @@ class Orchestrator:
     """Runs state machines; lives in the event loop of the main process."""
 
     def __init__(self, journal: Journal) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="node")
+        self._threads = DaemonThreads(THREADS, "node")
         self._engine = Engine(self._invoke, journal, on_end=self._ended)
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._waiting: dict[str, set[asyncio.Event]] = {}
 
     @property
     def engine(self) -> Engine:
@@ -48,7 +47,9 @@ class Orchestrator:
 
     async def wait(self, execution_id: str, seconds: float, ended: Callable[[], bool]) -> None:
         """Return when the run has ended or the time is up. `ended` is asked after listening has begun."""
-        event = self._waiting.setdefault(execution_id, asyncio.Event())
+        event = asyncio.Event()
+        waiting = self._waiting.setdefault(execution_id, set())
+        waiting.add(event)
         try:
             if not ended():
                 async with asyncio.timeout(seconds):
@@ -56,21 +57,23 @@ class Orchestrator:
         except TimeoutError:
             return
         finally:
-            self._waiting.pop(execution_id, None)
+            waiting.remove(event)
+            if not waiting:
+                self._waiting.pop(execution_id, None)
 
     async def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Run blocking work beside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     async def close(self, seconds: float) -> None:
-        """Let running tasks finish for so long; positions stay recorded."""
+        """Let running tasks finish for so long; positions stay recorded. What a provider has not answered by then is
+        abandoned: the next start repeats the call under the same `Idempotency-Key`."""
         await self._engine.drain(seconds)
-        self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def _invoke(self, resource: str, payload: Json) -> Json:
         try:
             return await self.in_thread(TASKS[resource], payload, None)
-        except (NodeError, FlowkerError) as error:
+        except Exception as error:  # what the Lambda service does with whatever a function raises
             raise TaskError(type(error).__name__, str(error)) from error
 
     async def _ended(self, end: RunEnd) -> None:
@@ -78,6 +81,5 @@ class Orchestrator:
         if end.status != "SUCCEEDED" and end.error != "ExecutionFailed":
             detail = {"name": end.name, "status": end.status, "error": end.error, "cause": end.cause}
             await self.in_thread(record_execution.handle, {"detail": detail}, None)
-        event = self._waiting.get(end.name)
-        if event is not None:
+        for event in self._waiting.get(end.name, ()):
             event.set()

@@ -11,7 +11,7 @@ from flowker.model import exact_json
 from flowker.model.graph import Graph, Node
 from tests.harness import CONFIGURATION, Bench
 from tests.reference import Story, interpret
-from tests.strategies import FACTS, graphs
+from tests.strategies import FACTS, graphs, nested_graphs
 
 
 def perform(node: Node, context: dict[str, Any]) -> Any:
@@ -51,7 +51,7 @@ BENCH = Bench()
 
 
 @settings(max_examples=200, deadline=None)
-@given(graphs())
+@given(graphs() | nested_graphs())
 def test_compiled_graphs_do_what_the_reference_interpreter_does(graph: Graph) -> None:
     graph = connected(graph)
     story = told(graph)

@@ -44,7 +44,7 @@ class Engine:
         on_end: OnEnd | None = None,
     ) -> None:
         """`on_end` is awaited once per run, or again if the process dies during it. If it raises, the run is reported to
-        the loop's exception handler and stays in the journal: starting it again or `resume` repeats it."""
+        the loop's exception handler and its end stays in the journal for the next `resume` to report."""
         self._journal = journal
         self._clock = clock or SystemClock()
         self._gate = Gate()
@@ -63,8 +63,9 @@ class Engine:
         stored = self._journal.machine(name)
         if stored is None:
             read = loads(dumps(dict(definition)))
-            self._machines[name] = compile_machine(name, read)
+            machine = compile_machine(name, read)
             self._journal.add_machine(name, read)
+            self._machines[name] = machine
         elif canonical(stored) != canonical(dict(definition)):
             raise ValueError(f"the machine {name} exists with another definition")
 
@@ -171,8 +172,10 @@ class Engine:
         except OutOfTime:
             return run.end or ended("TIMED_OUT", TIMEOUT, "")
         except asyncio.CancelledError:
-            if run.end is None:
+            task = asyncio.current_task()
+            if run.end is None or task is None:
                 raise
+            task.uncancel()  # it was `stop`: the end is still to be reported
             return run.end
         finally:
             run.walking = False

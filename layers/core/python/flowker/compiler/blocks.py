@@ -20,15 +20,22 @@ class Parallel:
     """Branches that run at the same time, each entered only where its guard holds."""
 
     branches: tuple["Blocks", ...]
+    level: int
+    """How many parallel blocks it is in: a nested one may begin with the same unit as the one around it."""
 
     @property
     def units(self) -> list[Unit]:
         return [unit for branch in self.branches for block in branch for unit in members(block)]
 
     @property
-    def first(self) -> str:
-        """The head that names the block."""
+    def head(self) -> str:
+        """The first unit's head, which names the block together with its level."""
         return self.units[0].head
+
+    @property
+    def name(self) -> str:
+        """The block's state: `<head>.parallel`, with the level where it is nested."""
+        return f"{self.head}.parallel{self.level or ''}"
 
 
 Block = Unit | Parallel
@@ -48,13 +55,13 @@ def entering(inside: Sequence[Unit], units: Units) -> list[Edge]:
 
 def arrange(units: Units) -> Blocks:
     """The blocks of the whole graph."""
-    return _arrange(units.order, units)
+    return _arrange(units.order, units, 0)
 
 
-def _arrange(region: Sequence[Unit], units: Units) -> Blocks:
+def _arrange(region: Sequence[Unit], units: Units, level: int) -> Blocks:
     parts = _components(region, units)
     if len(parts) > 1:
-        return _side_by_side(parts, units)
+        return _side_by_side(parts, units, level)
     pivots = [unit for unit in region if _comparable_to_all(unit, region, units)]
     if not pivots:
         return tuple(region)
@@ -62,10 +69,10 @@ def _arrange(region: Sequence[Unit], units: Units) -> Blocks:
     rest = list(region)
     for pivot in pivots:
         before = [unit for unit in rest if unit.head in units.before[pivot.head]]
-        blocks += _arrange(before, units) if before else ()
+        blocks += _arrange(before, units, level) if before else ()
         blocks.append(pivot)
         rest = [unit for unit in rest if unit is not pivot and unit not in before]
-    blocks += _arrange(rest, units) if rest else ()
+    blocks += _arrange(rest, units, level) if rest else ()
     return tuple(blocks)
 
 
@@ -91,17 +98,21 @@ def _components(region: Sequence[Unit], units: Units) -> list[list[Unit]]:
     return list(groups.values())
 
 
-def _side_by_side(parts: Sequence[list[Unit]], units: Units) -> Blocks:
-    lanes: list[tuple[list[Knowledge], list[Block]]] = []
+def _side_by_side(parts: Sequence[list[Unit]], units: Units, level: int) -> Blocks:
+    lanes: list[tuple[list[Knowledge], list[list[Unit]]]] = []
     for part in parts:
         known = units.topology.known_at(entering(part, units))
-        for conditions, blocks in lanes:
+        for conditions, excluding in lanes:
             if all(exclusive(known, other) for other in conditions):
                 conditions.append(known)
-                blocks += _arrange(part, units)
+                excluding.append(part)
                 break
         else:
-            lanes.append(([known], list(_arrange(part, units))))
+            lanes.append(([known], [part]))
     if len(lanes) == 1:
-        return tuple(lanes[0][1])
-    return (Parallel(tuple(tuple(blocks) for _, blocks in lanes)),)
+        return _in_turn(lanes[0][1], units, level)
+    return (Parallel(tuple(_in_turn(lane, units, level + 1) for _, lane in lanes), level),)
+
+
+def _in_turn(parts: Sequence[list[Unit]], units: Units, level: int) -> Blocks:
+    return tuple(block for part in parts for block in _arrange(part, units, level))

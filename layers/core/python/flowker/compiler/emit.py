@@ -3,7 +3,7 @@
 The worker decides, the state machine routes: a task answers with the live edges that leave its unit, as
 `{"e<edge number>": true}`, and a `Choice` asks whether an edge is present. State data holds ids and those answers only:
 
-    {executionId, revision, entry, live: {u<unit>: {e<edge>: true}, p<unit>: [live of each branch]}, outer?: {live, outer?}}
+    {executionId, revision, entry, live: {u<unit>: {e<edge>: true}, p<block>: [live of each branch]}, outer?: {live, outer?}}
 
 `live` belongs to the sequence that runs; a branch starts with an empty one and may look at its parent's as `outer`. What no
 later guard asks for is never kept. Completing is the last task's own work where it can tell that it is the last
@@ -71,7 +71,7 @@ _IDS = {"executionId.$": "$.executionId", "revision.$": "$.revision", "entry.$":
 State = dict[str, Any]
 States = dict[str, State]
 Lane = tuple[str, int]
-"""A branch: the parallel block it belongs to, and its number."""
+"""A branch: the name of the parallel block it belongs to, and its number."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ class _Emitter:
         self._edge_key = {edge.id: f"e{number}" for number, edge in enumerate(edges)}
         self._unit_key = {unit.head: number for number, unit in enumerate(units.order)}
         self._needs = needs
+        self._block_key: dict[str, str] = {}
         self._lanes: dict[str, tuple[Lane, ...]] = {}
         self._used: set[str] = set()
 
@@ -130,8 +131,9 @@ class _Emitter:
         """Note in which lanes each unit's answer is kept."""
         for block in sequence.blocks:
             if isinstance(block, Parallel):
+                self._block_key[block.name] = f"p{len(self._block_key)}"
                 for number, branch in enumerate(block.branches):
-                    self._place(_Sequence(branch, (*sequence.lanes, (block.first, number))))
+                    self._place(_Sequence(branch, (*sequence.lanes, (block.name, number))))
             else:
                 self._lanes[block.head] = sequence.lanes
 
@@ -171,25 +173,25 @@ class _Emitter:
 
     def _parallel(self, block: Parallel, sequence: _Sequence, position: int, states: States) -> State:
         known = self._topology.known_at(entering(block.units, self._units))
-        follow, _ = self._follow(sequence, position + 1, known, f"{block.first}.joined", None, states)
+        follow, _ = self._follow(sequence, position + 1, known, f"{block.name}.next", None, states)
         branches = []
         for number, branch in enumerate(block.branches):
             inner: States = {}
-            lane = _Sequence(branch, (*sequence.lanes, (block.first, number)))
-            name = f"{branch[0].head if isinstance(branch[0], Unit) else branch[0].first}.enter"
+            lane = _Sequence(branch, (*sequence.lanes, (block.name, number)))
+            name = f"{block.name}.{number}"
             start, _ = self._follow(lane, 0, known, name, None, inner)
             self._emit(lane, inner)
             branches.append({"StartAt": start["Next"], "States": inner})
-        kept = block.first in self._needs.results
+        kept = block.name in self._needs.results
         state: State = {"Type": "Parallel", "Branches": branches}
-        if kept or block.first in self._needs.outer:
+        if kept or block.name in self._needs.outer:
             state["Parameters"] = self._branch_input(block, sequence)
-        state["ResultPath"] = f"$.live.p{self._unit_key[block.first]}" if kept else None
+        state["ResultPath"] = f"$.live.{self._block_key[block.name]}" if kept else None
         return self._closing(state, follow, sequence)
 
     def _branch_input(self, block: Parallel, sequence: _Sequence) -> dict[str, Any]:
         data: dict[str, Any] = {**_IDS, "live": {}}
-        if block.first in self._needs.outer:
+        if block.name in self._needs.outer:
             data["outer"] = {"live.$": "$.live"}
             if sequence.lanes and sequence.lanes[-1][0] in self._needs.outer:
                 data["outer"]["outer.$"] = "$.outer"
@@ -277,7 +279,7 @@ class _Emitter:
         self._needs.answers.add(head)
         self._needs.outer.update(block for block, _ in here[shared:])
         self._needs.results.update(block for block, _ in kept[shared:])
-        inner = "".join(f".p{self._unit_key[block]}[{number}]" for block, number in kept[shared:])
+        inner = "".join(f".{self._block_key[block]}[{number}]" for block, number in kept[shared:])
         outer = ".outer" * (len(here) - shared)
         return f"${outer}.live{inner}.u{self._unit_key[head]}.{self._edge_key[edge.id]}"
 
@@ -303,4 +305,4 @@ class _Emitter:
 
 
 def _name(block: Block) -> str:
-    return f"{block.first}.parallel" if isinstance(block, Parallel) else block.head
+    return block.name if isinstance(block, Parallel) else block.head

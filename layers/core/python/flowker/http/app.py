@@ -32,8 +32,11 @@ def application(router: Router, *, public: bool = False) -> Handler:
     @app.not_found
     def no_route(_: Exception) -> Response[Any]:
         method, path = app.current_event.http_method, app.current_event.path
-        if methods_of(path):
-            return problem(MethodNotAllowed(f"{method} is not allowed here"))
+        allowed = methods_of(path)
+        if allowed and method not in allowed:
+            refusal = problem(MethodNotAllowed(f"{method} is not allowed here"))
+            refusal.headers["Allow"] = ", ".join(sorted(allowed))
+            return refusal
         return problem(UnknownRoute(f"there is no {method} {path}"))
 
     app.exception_handler(FlowkerError)(problem)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
@@ -12,24 +11,25 @@ from flowker import errors
 from flowker.errors import FlowkerError, InvalidBody, InvalidId, InvalidQuery, InvalidSortOrder
 from flowker.model import exact_json
 from flowker.model.exact_json import Json
+from flowker.model.identifier import canonical_uuid
 from flowker.model.page import Cursor, PageQuery
 
 MOST_BYTES = 1_048_576
 """Largest body of any route, exactly 1 MiB."""
+MOST_DEPTH = 100
+"""Arrays and objects inside each other in a body. Whatever is accepted must also survive being stored and shown."""
 MOST_WAIT = 25.0
 """Seconds that `Prefer: wait` may ask for; an API gateway gives up at 29."""
-
-_UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def identifier(text: str, field: str) -> str:
     """A UUID in canonical form, from canonical or 32-digit text. Raises `InvalidId`."""
-    if not _UUID.fullmatch(text):
+    found = canonical_uuid(text)
+    if found is None:
         raise InvalidId(f"{field} is not a UUID", fields={field: "must be a UUID"})
-    return str(UUID(text))
+    return found
 
 
 def header(event: APIGatewayProxyEventV2, name: str) -> str | None:
@@ -42,7 +42,7 @@ def check_size(
 ) -> None:
     """Raises the error for a body of more than 1 MiB."""
     body = event.raw_event.get("body") or ""
-    size = len(body) * 3 // 4 if event.is_base64_encoded else len(body.encode())
+    size = len(body) // 4 * 3 - body.count("=", -2) if event.is_base64_encoded else len(body.encode())
     if size > MOST_BYTES:
         raise error("the body is larger than 1 MiB")
 
@@ -69,9 +69,20 @@ def json_object(event: APIGatewayProxyEventV2, *, empty: bool = False) -> dict[s
         raise InvalidBody(f"the body is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise InvalidBody("the body must be a JSON object")
+    if _depth(value) > MOST_DEPTH:
+        raise InvalidBody(f"the body is nested more than {MOST_DEPTH} levels deep")
     if _SURROGATE.search(text) and not _is_unicode(value):
         raise InvalidBody("the body contains half of a surrogate pair, which is not a character")
     return value
+
+
+def _depth(value: Json) -> int:
+    """How many levels of arrays and objects there are, counted level by level."""
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        level = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
+        depth += 1
+    return depth
 
 
 def _is_unicode(value: Json) -> bool:

@@ -1,14 +1,13 @@
 """Call an external service: map, authenticate, call, map back (Flowker spec d.6, g, l.12)."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from flowker.expressions.mappings import WHOLE
 from flowker.model import exact_json
 from flowker.model.exact_json import Json
 from flowker.model.graph import Node
+from flowker.model.identifier import canonical_uuid
 from flowker.model.outbound import CallFailed, CallFailedForNow, OutboundResponse
 from flowker.model.provider import ProviderConfiguration, ProviderConfigurationStatus
 from flowker.nodes.base import EVERYTHING, CallFailure, Failure, Result, Run
@@ -61,9 +60,7 @@ class Executor:
 def configuration_id(node: Node) -> str | None:
     """The provider configuration an executor node names, in canonical form; None if it names none."""
     value = node.settings.get("providerConfigId")
-    if not isinstance(value, str):
-        return None
-    return str(UUID(value)) if re.fullmatch(r"[0-9a-fA-F]{32}|[0-9a-fA-F-]{36}", value) else None
+    return canonical_uuid(value) if isinstance(value, str) else None
 
 
 def _provider(node: Node, provider: ProviderConfiguration | None) -> ProviderConfiguration:

@@ -8,14 +8,17 @@ from flowker.catalog.schemas import violations
 from flowker.compiler.check import check
 from flowker.compiler.compile import compile_graph
 from flowker.compiler.topology import entries
-from flowker.errors import Diagnostic, error_for
+from flowker.errors import Diagnostic
 from flowker.model import exact_json
 from flowker.model.graph import Graph, Node, NodeKind
 from flowker.model.workflow import Launch, WebhookRoute, Workflow
 from flowker.ports import StateMachines, WorkflowStore
+from flowker.usecases.references import refusal
 from flowker.usecases.webhooks import routes_of
 
 _NOT_SCHEMA = ("triggerType", "triggerId")
+_FUNDAMENTAL = ("FLK-0112", "FLK-0116")
+"""No nodes, no trigger: checked before anything else (Flowker spec c.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +34,16 @@ class Activation:
     store: WorkflowStore
     machines: StateMachines
 
-    def prepare(self, workflow: Workflow) -> Launched:
+    def prepare(self, workflow: Workflow, references: Sequence[Diagnostic] = ()) -> Launched:
         """Keep the snapshot and publish one state machine for each trigger. All of it is named by content, so repeating
-        a failed activation changes nothing. Raises the first diagnostic's error, with all of them in it."""
+        a failed activation changes nothing. `references` are findings about what the graph refers to.
+
+        Raises the error of the most fundamental finding, with all of them in `fields` by their JSON pointers."""
         graph = workflow.graph
-        findings = [*check(graph), *_triggers(graph)]
+        findings = [*references, *check(graph), *_triggers(graph)]
         if findings:
-            raise error_for(findings[0].code)(
-                findings[0].message,
-                fields={finding.pointer: finding.message for finding in findings},
-                diagnostics=findings,
-            )
+            findings.sort(key=lambda finding: finding.code not in _FUNDAMENTAL)
+            raise refusal(findings, named=str)
         snapshot = without_tokens(graph)
         revision = exact_json.digest(snapshot.document())
         self.store.keep_revision(revision, snapshot)

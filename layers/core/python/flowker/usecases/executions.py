@@ -1,7 +1,7 @@
 """Start executions and follow them (Flowker spec a.4, d.1, d.9, d.10)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -117,7 +117,16 @@ class Executions:
     def start_pending(self) -> int:
         """Start what was accepted but never started; returns how many."""
         before = instant(self.clock.now() - UNSTARTED_AFTER)
-        query = PageQuery(100, "startedAt", ascending=True, where={"status": [ExecutionStatus.PENDING]})
+        return self._start_again([ExecutionStatus.PENDING], before)
+
+    def start_unfinished(self) -> int:
+        """Start whatever has not ended, for an orchestrator that may have lost runs; those it knows are left alone, and
+        recorded steps are not repeated. Returns how many."""
+        unfinished = [status for status in ExecutionStatus if not status.terminal]
+        return self._start_again(unfinished, instant(self.clock.now()))
+
+    def _start_again(self, statuses: Sequence[ExecutionStatus], before: str) -> int:
+        query = PageQuery(100, "startedAt", ascending=True, where={"status": statuses})
         started = 0
         while True:
             page = self.executions.list(query)

@@ -1,19 +1,17 @@
 """Is the service alive, and are its dependencies? (Flowker spec a.9)"""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowker.errors import FlowkerError
 from flowker.model.instant import instant
 from flowker.ports import Clock
 from flowker.settings import DeploymentMode, product_version
 
-SECONDS = 2.0
-"""Per check; they run side by side."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -21,6 +19,8 @@ class Health:
     probes: Mapping[str, Callable[[], None]]
     clock: Clock
     deployment_mode: DeploymentMode
+    seconds: float = 2.0
+    """For all checks, which run side by side."""
     started: float = field(default_factory=time.monotonic)
 
     def live(self) -> dict[str, Any]:
@@ -61,21 +61,23 @@ class Health:
         }
 
     def _checks(self) -> dict[str, dict[str, Any]]:
-        with ThreadPoolExecutor(max_workers=max(len(self.probes), 1)) as pool:
-            running = {name: pool.submit(_timed, probe) for name, probe in self.probes.items()}
-            return {name: _outcome(future) for name, future in running.items()}
+        pool = ThreadPoolExecutor(max_workers=max(len(self.probes), 1))
+        running = {name: pool.submit(_timed, probe) for name, probe in self.probes.items()}
+        wait(running.values(), timeout=self.seconds)
+        pool.shutdown(wait=False)  # a probe that hangs must not make the answer hang
+        return {name: self._outcome(name, future) for name, future in running.items()}
+
+    def _outcome(self, name: str, probe: "Future[int]") -> dict[str, Any]:
+        if not probe.done():
+            return {"status": "down", "error": f"no answer within {self.seconds:g} s"}
+        error = probe.exception()
+        if error is not None:
+            logger.warning("readiness check %s failed", name, exc_info=error)
+            return {"status": "down", "error": type(error).__name__}
+        return {"status": "up", "latency_ms": probe.result()}
 
 
 def _timed(probe: Callable[[], None]) -> int:
     started = time.monotonic()
     probe()
     return round((time.monotonic() - started) * 1000)
-
-
-def _outcome(future: Any) -> dict[str, Any]:
-    try:
-        return {"status": "up", "latency_ms": future.result(timeout=SECONDS)}
-    except FutureTimeout:
-        return {"status": "down", "error": f"no answer within {SECONDS:.0f} s"}
-    except (FlowkerError, OSError) as error:
-        return {"status": "down", "error": type(error).__name__}

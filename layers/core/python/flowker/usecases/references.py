@@ -1,21 +1,24 @@
 """Do the executor nodes of a graph refer to things that exist and fit? (Flowker spec c.1, steps 2 to 4)
 
-The order of checks is part of the contract; the first violation wins.
+Everything is found at once. The order of the findings is part of the contract, because the first one gives the code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowker import errors
 from flowker.catalog.registry import CATALOG
-from flowker.catalog.schemas import executor_violations, fields
+from flowker.catalog.schemas import executor_violations
+from flowker.errors import Diagnostic, FlowkerError, error_for
 from flowker.expressions.mappings import FieldMappings
 from flowker.expressions.problems import MappingError
 from flowker.model.graph import Graph, Node, NodeKind
 from flowker.model.provider import ProviderConfiguration, ProviderConfigurationStatus
 from flowker.nodes.executor import configuration_id
 from flowker.ports import ProviderConfigurationStore
+
+_Placed = tuple[str, Node]
+"""A node and the JSON pointer to its data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,76 +27,93 @@ class References:
 
     def check(self, graph: Graph) -> None:
         """Raises `InvalidExecutorConfig`, `UnknownExecutorInNode`, `InvalidProviderReference`, `ProviderMismatch`,
-        `InvalidInputMapping`, `InvalidOutputMapping`, `InvalidTransforms`."""
-        nodes = [(f"nodes[{number}]", node) for number, node in enumerate(graph.nodes)]
+        `InvalidInputMapping`, `InvalidOutputMapping`, `InvalidTransforms`; `fields` holds all findings."""
+        findings = self.findings(graph)
+        if findings:
+            raise refusal(findings, field_name)
+
+    def findings(self, graph: Graph) -> list[Diagnostic]:
+        """All that is wrong: first executors, then provider configurations, then mappings, each in node order."""
+        nodes = [(f"/nodes/{number}/data", node) for number, node in enumerate(graph.nodes)]
         executors = [(at, node) for at, node in nodes if node.type is NodeKind.EXECUTOR]
-        for at, node in executors:
-            _check_executor(at, node)
         wanted = [found for _, node in executors if (found := configuration_id(node)) is not None]
         existing = self.configurations.get_many(list(dict.fromkeys(wanted))) if wanted else {}
-        for at, node in executors:
-            _check_configuration(at, node, existing)
-        for at, node in nodes:
-            _check_mappings(at, node)
+        return [
+            *(finding for placed in executors for finding in _executor(*placed)),
+            *(finding for placed in executors for finding in _configuration(*placed, existing)),
+            *(finding for placed in nodes for finding in _mappings(*placed)),
+        ]
 
 
-def _check_executor(at: str, node: Node) -> None:
+def refusal(findings: Sequence[Diagnostic], named: Callable[[str], str]) -> FlowkerError:
+    """The error that the first finding asks for; `fields` holds all of them under the names made of their pointers."""
+    fields: dict[str, str] = {}
+    for finding in findings:
+        fields.setdefault(named(finding.pointer), finding.message)
+    first = findings[0]
+    return error_for(first.code)(first.message, fields=fields, diagnostics=findings)
+
+
+def field_name(pointer: str) -> str:
+    """A JSON pointer as request bodies name their fields: `/nodes/0/data/path` is `nodes[0].data.path`."""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in parts).removeprefix(".")
+
+
+def _executor(at: str, node: Node) -> Iterator[Diagnostic]:
     executor_id = node.settings.get("executorId")
-    field = f"{at}.data.executorId"
+    field = f"{at}/executorId"
     if not isinstance(executor_id, str) or not executor_id:
-        raise errors.InvalidExecutorConfig(f'node "{node.id}" names no executor', fields={field: "required"})
+        yield Diagnostic("FLK-0201", f'node "{node.id}" names no executor', field)
+        return
     executor = CATALOG.executors.get(executor_id)
     if executor is None or executor.provider_id not in CATALOG.providers:
-        message = f'node "{node.id}" names the unknown executor "{executor_id}"'
-        raise errors.UnknownExecutorInNode(message, fields={field: "not in the catalog"})
+        yield Diagnostic("FLK-0104", f'node "{node.id}" names an executor that is not in the catalog', field)
+        return
     if configuration_id(node) is None:
-        message = f'node "{node.id}" names no provider configuration'
-        raise errors.InvalidProviderReference(
-            message, fields={f"{at}.data.providerConfigId": "must be a UUID"}
-        )
-    found = executor_violations(executor, node.settings)
-    if found:
-        message = f'node "{node.id}" does not fit executor "{executor_id}"'
-        raise errors.InvalidExecutorConfig(message, fields=fields(found, f"{at}.data"))
+        message = f'node "{node.id}" names no provider configuration: it must be a UUID'
+        yield Diagnostic("FLK-0150", message, f"{at}/providerConfigId")
+    for found in executor_violations(executor, node.settings):
+        message = f'node "{node.id}" does not fit executor "{executor_id}": {found.message}'
+        yield Diagnostic("FLK-0201", message, f"{at}{found.pointer}")
 
 
-def _check_configuration(at: str, node: Node, existing: Mapping[str, ProviderConfiguration]) -> None:
-    field = f"{at}.data.providerConfigId"
-    configuration = existing.get(configuration_id(node) or "")
+def _configuration(
+    at: str, node: Node, existing: Mapping[str, ProviderConfiguration]
+) -> Iterator[Diagnostic]:
+    named = configuration_id(node)
+    if named is None:
+        return
+    field = f"{at}/providerConfigId"
+    configuration = existing.get(named)
     if configuration is None:
         message = f'node "{node.id}" names a provider configuration that does not exist'
-        raise errors.InvalidProviderReference(message, fields={field: "does not exist"})
+        yield Diagnostic("FLK-0150", message, field)
+        return
     if configuration.status is not ProviderConfigurationStatus.ACTIVE:
         message = f'node "{node.id}" names a provider configuration that is disabled'
-        raise errors.InvalidProviderReference(message, fields={field: "is disabled"})
-    executor = CATALOG.executors[str(node.settings["executorId"])]
-    if configuration.provider_id != executor.provider_id:
+        yield Diagnostic("FLK-0150", message, field)
+    executor = CATALOG.executors.get(str(node.settings.get("executorId")))
+    if executor is not None and configuration.provider_id != executor.provider_id:
         message = (
             f'node "{node.id}" runs an executor of "{executor.provider_id}" '
             f'over a configuration of "{configuration.provider_id}"'
         )
-        raise errors.ProviderMismatch(
-            message, fields={field: f'must be of provider "{executor.provider_id}"'}
-        )
+        yield Diagnostic("FLK-0151", message, field)
 
 
-def _check_mappings(at: str, node: Node) -> None:
-    for name, error in (
-        ("inputMapping", errors.InvalidInputMapping),
-        ("mapping", errors.InvalidInputMapping),
-        ("outputMapping", errors.InvalidOutputMapping),
-    ):
+def _mappings(at: str, node: Node) -> Iterator[Diagnostic]:
+    for name, code in (("inputMapping", "FLK-0140"), ("mapping", "FLK-0140"), ("outputMapping", "FLK-0141")):
         items: Any = node.settings.get(name)
         if items is None or not _maps(node, name):
             continue
         try:
             FieldMappings.for_output(items) if name == "outputMapping" else FieldMappings.for_input(items)
         except MappingError as problem:
-            field = f"{at}.data.{name}"
-            raise error(f'node "{node.id}": {problem}', fields={field: str(problem)}) from problem
+            yield Diagnostic(code, f'node "{node.id}": {problem}', f"{at}/{name}")
     if node.type is NodeKind.EXECUTOR and node.settings.get("transforms"):
         message = f'node "{node.id}": transforms are not supported, use inputMapping'
-        raise errors.InvalidTransforms(message, fields={f"{at}.data.transforms": "not supported"})
+        yield Diagnostic("FLK-0142", message, f"{at}/transforms")
 
 
 def _maps(node: Node, name: str) -> bool:

@@ -90,8 +90,7 @@ class Workflows:
         Raises the codes of spec a.2 #8; the status is checked first [R].
         """
         before = self._in(workflow_id, WorkflowStatus.DRAFT, "activated")
-        self.references.check(before.graph)
-        launched = self.activation.prepare(before)
+        launched = self.activation.prepare(before, self.references.findings(before.graph))
         after = self._after(before, status=WorkflowStatus.ACTIVE, launch=launched.launch)
         self.store.replace(before, after, launched.routes)
         return after

@@ -1,0 +1,156 @@
+"""The compiler's shop window: what graphs become, judged by everybody who has an opinion, and what running them does."""
+
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowker import wiring
+from flowker.compiler.check import check
+from flowker.compiler.topology import entries
+from flowker.model import exact_json
+from flowker.model.graph import Graph
+from flowker.model.outbound import OutboundRequest
+from flowker_local import sample
+from flowker_local.engine import Engine
+from statemachines.golden import HERE, definitions, examples, followers, graph_of, outdated
+from tests.engine_world import InstantClock, MemoryJournal
+from tests.harness import CONFIGURATION, Bench
+
+GOLDENS = sorted(HERE.glob("*/definition*.asl.json"))
+CASES = sorted(HERE.glob("*/cases/*.json"))
+VALIDATOR = HERE.parent / "node_modules" / ".bin" / "asl-validator"
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(HERE)).removesuffix(".json")
+
+
+def load(path: Path) -> Any:
+    return exact_json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("example", examples(), ids=named)
+def test_the_goldens_are_what_the_compiler_says_today(example: Path) -> None:
+    for path, text in definitions(example).items():
+        assert path.read_text() == text, "run `make golden` and review the difference"
+
+
+def test_nothing_else_pretends_to_be_a_golden() -> None:
+    assert not outdated()
+
+
+@pytest.mark.parametrize("example", examples(), ids=named)
+def test_the_api_accepts_each_workflow_as_it_stands(example: Path) -> None:
+    Bench()
+    created = wiring.workflows().create(load(example / "workflow.json"))
+    assert check(created.graph) == []
+
+
+@pytest.mark.parametrize("golden", GOLDENS, ids=named)
+def test_the_embedded_engine_runs_the_subset_that_the_compiler_emits(golden: Path) -> None:
+    async def invoke(resource: str, payload: Any) -> Any:
+        raise AssertionError("nothing runs here")
+
+    Engine(invoke, MemoryJournal(), clock=InstantClock()).create("golden", load(golden))
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+def test_each_case_runs_as_it_says(case: Path) -> None:
+    graph, told = graph_of(case.parent.parent), load(case)
+    provider = Answers(graph, told.get("answers", {}))
+    ran = Bench(provider).run(graph, told.get("entry", entries(graph)[0]), told["input"])
+    execution, expected = ran.results.execution, told["expected"]
+    shown = {"status": execution.status, "steps": [step.node_id for step in ran.results.steps]}
+    repeated = {step.node_id: step.attempts for step in ran.results.steps if step.attempts > 1}
+    if repeated:
+        shown["attempts"] = repeated
+    if execution.outcome is not None and execution.outcome.error_code is not None:
+        shown["errorCode"] = execution.outcome.error_code
+        shown["failedNodeId"] = execution.outcome.failed_node_id
+    else:
+        shown["finalOutput"] = ran.results.final_output
+    assert shown == expected
+    assert provider.calls == {
+        node: repeated.get(node, 1) for node in shown["steps"] if node in provider.paths.values()
+    }
+
+
+class Answers:
+    """Providers as a case has them: for each node its answers in turn, the last one for ever."""
+
+    def __init__(self, graph: Graph, answers: dict[str, list[dict[str, Any]]]) -> None:
+        executors = [node for node in graph.nodes if node.type == "executor"]
+        self.paths = {str(node.settings["path"]): node.id for node in executors}
+        assert len(self.paths) == len(executors), "answers are told apart by path"
+        self.calls: Counter[str] = Counter()
+        self._answers = answers
+
+    def __call__(self, request: OutboundRequest) -> tuple[int, Any]:
+        node = self.paths[request.url.removeprefix("http://provider.test")]
+        self.calls[node] += 1
+        answers = self._answers[node]
+        answer = answers[min(self.calls[node], len(answers)) - 1]
+        return answer["status"], answer.get("body", {})
+
+
+def test_every_example_has_a_case_for_each_of_its_triggers() -> None:
+    for example in examples():
+        graph = graph_of(example)
+        told = [load(case).get("entry", entries(graph)[0]) for case in example.glob("cases/*.json")]
+        assert set(told) == set(entries(graph)), example.name
+
+
+def test_the_payment_validation_is_the_sample_of_the_local_home() -> None:
+    stored = load(HERE / "payment-validation" / "workflow.json")
+    assert stored == sample.workflow(CONFIGURATION)
+
+
+def test_a_payment_validation_costs_at_most_four_transitions_and_two_invocations() -> None:
+    machine = load(HERE / "payment-validation" / "definition.asl.json")
+    states = machine["States"]
+    paths = ways(machine["StartAt"], states)
+    assert {tuple(path) for path in paths} == {
+        ("check-fraud", "check-fraud.next", "approve"),
+        ("check-fraud", "check-fraud.next", "reject"),
+        ("check-fraud", "check-fraud.next", "execution.done"),
+    }
+    # A transition leads into each state, and one more to the end.
+    assert max(len(path) for path in paths) + 1 <= 4
+    assert max(sum(states[name]["Type"] == "Task" for name in path) for path in paths) <= 2
+
+
+def ways(name: str, states: dict[str, Any]) -> list[list[str]]:
+    """All paths from a state to an end on which nothing fails."""
+    nexts = list(followers(states[name])) or [None]
+    return [[name, *rest] for following in nexts for rest in (ways(following, states) if following else [[]])]
+
+
+def test_a_hundred_nodes_stay_far_below_the_limits_of_a_state_machine() -> None:
+    text = (HERE / "hundred-node-chain" / "definition.asl.json").read_text()
+    assert len(load(HERE / "hundred-node-chain" / "workflow.json")["nodes"]) == 100
+    assert len(exact_json.dumps(exact_json.loads(text))) < 1_000_000 / 10
+
+
+def test_an_independent_validator_finds_nothing_wrong(skip_outside_ci: Callable[[str], None]) -> None:
+    if shutil.which("node") is None or not VALIDATOR.exists():
+        skip_outside_ci("asl-validator is not installed: `npm ci`")
+    arguments = [argument for golden in GOLDENS for argument in ("--json-path", str(golden))]
+    judged = subprocess.run([VALIDATOR, *arguments], capture_output=True, text=True, check=False)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    assert judged.stdout.count("is valid") == len(GOLDENS)
+
+
+@pytest.fixture
+def skip_outside_ci() -> Callable[[str], None]:
+    def skip(reason: str) -> None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+    return skip

@@ -24,7 +24,7 @@ NODE := node_modules/.package-lock.json
 .PHONY: help install dev test check golden docs bench
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(LOCAL) ## set up what running needs, and no more
 
@@ -51,7 +51,7 @@ docs: $(DEV) ## rewrite what is generated in README.md and docs/
 	@$(BIN)/python -m docs.generate
 
 bench: $(DEV) ## measure what we claim about speed
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks.local $(ARGS)
 
 $(BIN)/python:
 	@for python in python3.13 python3.12 python3.11 python3; do \
@@ -69,8 +69,8 @@ $(VENV)/installed-%: pyproject.toml uv.lock | $(UV)
 	@$(BIN)/uv sync --quiet --frozen --inexact --group $*
 	@touch $@
 
-# Outside judges of the goldens. Without npm the tests that need them are skipped, except in CI.
+# An outside judge of the goldens. Where it cannot be installed the test that needs it is skipped, except in CI.
 $(NODE): package.json package-lock.json
-	@if [ "$$CI" = true ] || command -v npm >/dev/null; then \
-		npm ci --silent --ignore-scripts --no-audit --no-fund && touch $@; \
-	else echo "npm is missing: asl-validator will not judge the goldens"; fi
+	@if npm ci --silent --ignore-scripts --no-audit --no-fund; then touch $@; \
+	elif [ "$$CI" = true ]; then exit 1; \
+	else echo "npm cannot install asl-validator: it will not judge the goldens"; fi

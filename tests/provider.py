@@ -18,6 +18,7 @@ class Call:
     path: str
     headers: dict[str, str]
     body: Any
+    raw: bytes = b""
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Provider:
 
     `/score` and anything unknown: 200 with `{"score": <amount/100>, "echo": body}`; `/status/<code>`: that status;
     `/flaky/<n>/<code>`: the code for the first n calls of that path, then 200; `/slow/<seconds>`; `/big/<bytes>`;
-    `/redirect?to=<url>`; `/text`: plain text; `/empty`: 204.
+    `/redirect?to=<url>`; `/text`: plain text; `/empty`: 204; `/echo`: what was sent, byte by byte.
     """
 
     url: str
@@ -41,6 +42,7 @@ class Provider:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     provider: Provider
 
     def _serve(self) -> None:
@@ -50,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             body = raw.decode()
         call = Call(
-            self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body
+            self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body, raw
         )
         with self.provider.lock:
             self.provider.calls.append(call)
@@ -70,6 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, b"plain", {"Content-Type": "text/plain"})
         elif words[0] == "empty":
             self._answer(204, b"")
+        elif words[0] == "echo":
+            self._answer(200, raw)
         else:
             amount = body.get("amount", 0) if isinstance(body, dict) else 0
             self._answer(200, json.dumps({"score": int(float(amount) / 100), "echo": body}).encode())

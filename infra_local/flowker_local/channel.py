@@ -18,6 +18,19 @@ def _packed(message: object) -> bytes:
     return _LENGTH.pack(len(content)) + content
 
 
+def failure(error: Exception) -> tuple[bool, object]:
+    """The reply that makes `WorkerEnd.call` raise this. Pickle would call the class with `args`, which is not what every
+    class takes."""
+    return False, (type(error), error.args, vars(error))
+
+
+def _raised(kind: type[Exception], arguments: tuple[object, ...], state: dict[str, object]) -> Exception:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    vars(error).update(state)
+    return error
+
+
 class WorkerEnd:
     """The worker's side: blocking, one call at a time."""
 
@@ -43,7 +56,7 @@ class WorkerEnd:
             self.send(("call", operation, arguments))
             succeeded, value = self.receive()
         if not succeeded:
-            raise value
+            raise _raised(*value)
         return value
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from flowker import wiring
-from flowker.adapters import keys
 from flowker.errors import Unavailable
 from flowker.events import reconcile
 from flowker.model.execution import Execution
@@ -26,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 RECONCILE_SECONDS = 60.0
 DRAIN_SECONDS = 10.0
+DATABASE = "flowker.db"
 
 
 class LocalHome:
@@ -35,26 +35,22 @@ class LocalHome:
         self._folder = folder
         self._settings = settings
         self._cipher = KeyFileCipher(folder / "key")
-        self._zygote = Zygote(settings, self._cipher)
+        self._zygote = Zygote(settings, self._cipher, folder / DATABASE)
 
     async def start(self) -> None:
         """Open the stores, take up what was running, start what was accepted, make the workers ready."""
-        self._table = SqliteTable(self._folder / "flowker.db")
+        self._table = SqliteTable(self._folder / DATABASE)
         self._blobs = SqliteBlobs(self._table.file)
         self._journal = SqliteJournal(self._folder / "engine.db")
         self._orchestrator = Orchestrator(self._journal)
         self._loop = asyncio.get_running_loop()
         self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
-            "get": self._get,
-            "query": self._query,
             "write": self._write,
             "publish": self._publish,
             "start": self._start,
             "wait": self._wait,
             "put_blob": self._put_blob,
-            "get_blob": self._get_blob,
-            "probe_store": self._probe_store,
-            "probe_engine": self._probe_engine,
+            "probe": self._probe,
         }
         wiring.use(
             wiring.Home(
@@ -106,12 +102,6 @@ class LocalHome:
     async def _dispatch(self, operation: str, arguments: tuple[Any, ...]) -> Any:
         return await self._operations[operation](*arguments)
 
-    async def _get(self, wanted: Any) -> Any:
-        return self._table.get(wanted)
-
-    async def _query(self, query: Any) -> Any:
-        return await self._orchestrator.in_thread(self._table.query, query)
-
     async def _write(self, writes: Any) -> None:
         await asyncio.wrap_future(self._table.submit(writes))
 
@@ -129,14 +119,7 @@ class LocalHome:
     async def _put_blob(self, key: str, content: bytes) -> None:
         await self._orchestrator.in_thread(self._blobs.put, key, content)
 
-    async def _get_blob(self, key: str) -> bytes:
-        content: bytes = await self._orchestrator.in_thread(self._blobs.get, key)
-        return content
-
-    async def _probe_store(self) -> None:
-        self._table.get([keys.workflow("probe")])
-
-    async def _probe_engine(self) -> None:
+    async def _probe(self) -> None:
         self._orchestrator.engine.running()
 
 

@@ -75,6 +75,8 @@ class MotoHome:
         location = {"LocationConstraint": REGION}
         self.clients["s3"].create_bucket(Bucket=settings.bucket, CreateBucketConfiguration=location)
         parts = aws_parts(settings, self.clients.__getitem__)
+        for probe in parts.probes.values():
+            probe()  # moto loads a service on its first request, which takes seconds that no caller should wait for
         self._started = _Started(parts.machines)
         wiring.use(wiring.home_of(settings, replace(parts, machines=self._started)))
 

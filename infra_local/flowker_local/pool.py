@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flowker_local.channel import MainEnd
+from flowker_local.channel import MainEnd, failure
 from flowker_local.workers import Zygote
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Pool:
             try:
                 reply = (True, await self._dispatch(operation, arguments))
             except Exception as error:  # whatever it was, the worker asked and decides
-                reply = (False, error)
+                reply = failure(error)
             await channel.send(reply)
 
     async def _spawn(self) -> _Worker:

@@ -28,6 +28,9 @@ class FraudScore(BaseHTTPRequestHandler):
     """Scores a payment from 0 to 100: the higher the amount, the riskier."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = (
+        True  # headers and body leave in two writes; without this the second waits 40 ms
+    )
 
     def do_POST(self) -> None:
         payment = exact_json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))

@@ -57,6 +57,7 @@ async def serve(
     config = uvicorn.Config(
         Gateway(home.invoke),
         lifespan="off",
+        proxy_headers=False,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=10,

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from flowker_local.sqlite_file import SqliteFile
+from flowker_local.sqlite_file import SqliteFile, SqliteReaders
 
 
 class SqliteBlobs:
@@ -13,20 +13,25 @@ class SqliteBlobs:
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
-        file.submit(_create_table).result()
+        file.write(_create_table)
 
     def put(self, key: str, content: bytes) -> None:
         def store(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO blobs (key, content) VALUES (?, ?)", (key, content))
 
-        self._file.submit(store).result()
+        self._file.write(store)
 
     def get(self, key: str) -> bytes:
-        with self._file.rows("SELECT content FROM blobs WHERE key = ?", (key,)) as rows:
-            row: tuple[bytes] | None = rows.fetchone()
-        if row is None:
-            raise KeyError(key)
-        return row[0]
+        return read_blob(self._file, key)
+
+
+def read_blob(file: SqliteReaders, key: str) -> bytes:
+    """Raises `KeyError`."""
+    with file.rows("SELECT content FROM blobs WHERE key = ?", (key,)) as rows:
+        row: tuple[bytes] | None = rows.fetchone()
+    if row is None:
+        raise KeyError(key)
+    return row[0]
 
 
 def _create_table(connection: sqlite3.Connection) -> None:

@@ -1,16 +1,17 @@
 """One SQLite database of this process: any number of readers, and one writer that commits for all who wait.
 
-A commit costs one fsync however many changes it holds. So one thread takes all waiting changes off a queue, applies each
-under a savepoint of its own, commits once, and only then answers their callers. Other processes may use the same file.
+A commit costs one fsync however many changes it holds. So one thread at a time takes all waiting changes, applies each
+under a savepoint of its own, commits once, and only then answers their callers. A thread that waits anyway does this
+itself, which saves handing over; a thread of its own does it for those who do not wait. Other processes may use the file.
 """
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Lock, Thread, current_thread, local
+from threading import Lock, Semaphore, Thread, current_thread, local
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -22,11 +23,11 @@ _BATCH = 64
 T = TypeVar("T")
 
 
-class SqliteFile:
-    """A database file in an existing folder, created if absent; `close` it.
+class SqliteReaders:
+    """Read-only connections to a database file, one per thread; `close` them.
 
-    Raises `StoreUnavailable` here and from every method when the file is locked for longer than `patience` seconds,
-    full, corrupt or closed.
+    Raises `StoreUnavailable` from every method when the file is locked for longer than `patience` seconds, corrupt or
+    closed.
     """
 
     def __init__(self, path: Path, *, patience: float = 5.0) -> None:
@@ -36,43 +37,19 @@ class SqliteFile:
         self._readers: dict[Thread, sqlite3.Connection] = {}
         self._lock = Lock()
         self._closed = False
-        self._waiting: SimpleQueue[_Change[Any] | None] = SimpleQueue()
-        self._writer = self._open_writer()
-        self._thread = Thread(target=self._commit_batches, name="sqlite-writer", daemon=True)
-        self._thread.start()
-
-    def submit(self, change: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Apply the change in a transaction, all or nothing. The future is done when it is committed or has failed.
-
-        What the change raises goes to the future and disturbs no other change. Callbacks of the future run on the
-        writer's thread: they must be short and must not wait for another change.
-        """
-        waiting = _Change(change)
-        with self._lock:
-            if self._closed:
-                raise StoreUnavailable("The store is closed.")
-            self._waiting.put(waiting)
-        return waiting.future
 
     @contextmanager
     def rows(self, statement: str, values: Sequence[str] = ()) -> Iterator[sqlite3.Cursor]:
-        """The rows of a query, as they are when it starts: every change whose future is done is in them."""
+        """The rows of a query, as they are when it starts: every change that was answered is in them."""
         with _translated(), closing(self._reader().execute(statement, values)) as cursor:
             yield cursor
 
     def close(self) -> None:
-        """Commit what was submitted and close every connection. Closing again changes nothing."""
+        """Close every connection. Closing again changes nothing."""
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._waiting.put(None)
-        self._thread.join()
-        with self._lock:
+            self._closed = True
             while self._readers:
                 self._readers.popitem()[1].close()
-            self._writer.close()
-
-    # --- reading -----------------------------------------------------------------------------------------------------
 
     def _reader(self) -> sqlite3.Connection:
         """This thread's connection, which cannot write."""
@@ -93,10 +70,64 @@ class SqliteFile:
             uri=True,
             timeout=self._patience,
             isolation_level=None,  # transactions begin and end where this module says so
-            check_same_thread=False,  # `close` closes the connections of all threads
+            check_same_thread=False,  # `close` closes the connections of all threads, and whoever waits may commit
         )
 
-    # --- writing, on the writer's thread -----------------------------------------------------------------------------
+
+class SqliteFile(SqliteReaders):
+    """A database file in an existing folder, created if absent; `close` it.
+
+    Raises `StoreUnavailable` here and from every method when the file is locked for longer than `patience` seconds,
+    full, corrupt or closed.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 5.0) -> None:
+        super().__init__(path, patience=patience)
+        self._waiting: deque[_Change[Any]] = deque()
+        self._committing = Lock()
+        self._submitted = Semaphore(0)
+        self._writer = self._open_writer()
+        self._thread = Thread(target=self._commit_submitted, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Apply the change in a transaction, all or nothing, and return when it is committed.
+
+        The calling thread commits for all who wait, unless another one does so for it. What the change raises is raised
+        here and disturbs no other change.
+        """
+        waiting = self._enqueue(change)
+        with self._committing:
+            while not waiting.future.done():
+                self._commit_batch()
+        return waiting.future.result()
+
+    def submit(self, change: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        """As `write`, without waiting. The future is done when the change is committed or has failed.
+
+        Callbacks of the future run on a thread that commits: they must be short and must not wait for another change.
+        """
+        waiting = self._enqueue(change)
+        self._submitted.release()
+        return waiting.future
+
+    def close(self) -> None:
+        """Commit what was submitted and close every connection. Closing again changes nothing."""
+        with self._lock:
+            closing_now, self._closed = not self._closed, True
+        if closing_now:
+            self._submitted.release()
+        self._thread.join()
+        super().close()
+        self._writer.close()
+
+    def _enqueue(self, change: Callable[[sqlite3.Connection], T]) -> "_Change[T]":
+        waiting = _Change(change)
+        with self._lock:
+            if self._closed:
+                raise StoreUnavailable("The store is closed.")
+            self._waiting.append(waiting)
+        return waiting
 
     def _open_writer(self) -> sqlite3.Connection:
         with _translated():
@@ -109,22 +140,18 @@ class SqliteFile:
                 raise
         return connection
 
-    def _commit_batches(self) -> None:
-        while batch := self._next_batch():
-            self._commit([change for change in batch if change.future.set_running_or_notify_cancel()])
+    def _commit_submitted(self) -> None:
+        while not self._closed or self._waiting:
+            self._submitted.acquire()
+            with self._committing:
+                self._commit_batch()
 
-    def _next_batch(self) -> list["_Change[Any]"]:
-        """Wait for a change and take along those that wait already; empty when the file is being closed."""
-        batch: list[_Change[Any]] = []
-        change = self._waiting.get()
-        while change is not None:
-            batch.append(change)
-            if len(batch) == _BATCH or self._waiting.empty():
-                return batch
-            change = self._waiting.get()
-        if batch:
-            self._waiting.put(None)  # nothing can follow the end mark; it is met again after this batch
-        return batch
+    def _commit_batch(self) -> None:
+        """Commit the changes that have waited longest, if any. Only who holds `_committing` may."""
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH))]
+        taken = [change for change in batch if change.future.set_running_or_notify_cancel()]
+        if taken:
+            self._commit(taken)
 
     def _commit(self, batch: Sequence["_Change[Any]"]) -> None:
         try:

@@ -22,7 +22,7 @@ from flowker.adapters.items import (
 from flowker.adapters.keys import TABLES, Index
 from flowker.adapters.table_rules import check_keys, check_writes, passes, successor
 from flowker.errors import StoreUnavailable
-from flowker_local.sqlite_file import SqliteFile
+from flowker_local.sqlite_file import SqliteFile, SqliteReaders
 
 _COLUMNS = {
     table: sorted({column for index in indexes.values() for column in (index.pk, index.sk)})
@@ -37,7 +37,34 @@ _STORE = {
 }
 
 
-class SqliteTable:
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+class SqliteReads:
+    """The reading half of `adapters.items.Table`; a process that does not write needs no more."""
+
+    def __init__(self, file: SqliteReaders) -> None:
+        self._file = file
+
+    def get(self, keys: Sequence[Key]) -> list[Item | None]:
+        check_keys(keys)
+        found: dict[Key, Item] = {}
+        for table, pk in dict.fromkeys((key.table, key.pk) for key in keys):
+            wanted = [key.sk for key in keys if (key.table, key.pk) == (table, pk)]
+            places = ", ".join("?" * len(wanted))
+            statement = f"SELECT sk, item FROM {table} WHERE pk = ? AND sk IN ({places})"  # noqa: S608
+            with self._file.rows(statement, [pk, *wanted]) as rows:
+                found |= {Key(table, pk, sk): json.loads(text) for sk, text in rows}
+        return [found.get(key) for key in keys]
+
+    def query(self, query: Query) -> list[Item]:
+        statement, values = _select(query)
+        with self._file.rows(statement, values) as rows:
+            items = (json.loads(text) for (text,) in rows)
+            return list(islice((item for item in items if passes(item, query)), query.limit))
+
+
+class SqliteTable(SqliteReads):
     """`adapters.items.Table` in a SQLite file: items as JSON, and a column for each attribute that an index sorts by.
 
     Threads and processes may share the file; other tables in it are reached through `file`. `close` it.
@@ -46,28 +73,16 @@ class SqliteTable:
     def __init__(self, path: Path, *, patience: float = 5.0) -> None:
         """Raises `StoreUnavailable` if the file cannot be used; a locked one is waited for, `patience` seconds."""
         self.file = SqliteFile(path, patience=patience)
+        super().__init__(self.file)
         try:
-            self.file.submit(_create_tables).result()
+            self.file.write(_create_tables)
         except StoreUnavailable:
             self.file.close()
             raise
 
-    def get(self, keys: Sequence[Key]) -> list[Item | None]:
-        check_keys(keys)
-        return [self._get(key) for key in keys]
-
-    def _get(self, key: Key) -> Item | None:
-        with self.file.rows(_SELECT[key.table], (key.pk, key.sk)) as rows:
-            return _item(rows.fetchone())
-
-    def query(self, query: Query) -> list[Item]:
-        statement, values = _select(query)
-        with self.file.rows(statement, values) as rows:
-            items = (json.loads(text) for (text,) in rows)
-            return list(islice((item for item in items if passes(item, query)), query.limit))
-
     def write(self, writes: Sequence[Write]) -> None:
-        self.submit(writes).result()
+        check_writes(writes)
+        self.file.write(partial(_apply, writes))
 
     def submit(self, writes: Sequence[Write]) -> Future[None]:
         """`write` without waiting: the future is done when everything is stored durably, or nothing is and it holds what
@@ -106,7 +121,7 @@ def _select(query: Query) -> tuple[str, list[str]]:
     return statement, [query.pk, *(value for _, value in given)]
 
 
-# --- on the writer's thread ------------------------------------------------------------------------------------------
+# --- inside a transaction ---------------------------------------------------------------------------------------------
 
 
 def _apply(writes: Sequence[Write], connection: sqlite3.Connection) -> None:
@@ -129,7 +144,7 @@ def _apply(writes: Sequence[Write], connection: sqlite3.Connection) -> None:
 
 
 def _store(key: Key, item: Item, connection: sqlite3.Connection) -> None:
-    text = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(item)
     attributes = (item.get(column) for column in _COLUMNS[key.table])
     indexed = [value if isinstance(value, str) else None for value in attributes]
     connection.execute(_STORE[key.table], (key.pk, key.sk, text, *indexed))

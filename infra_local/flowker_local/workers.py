@@ -10,10 +10,12 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from flowker import wiring
-from flowker.adapters.items import Item, Key, Query, Write
+from flowker.adapters import keys
+from flowker.adapters.items import Write
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
 from flowker.ports import Http
@@ -21,27 +23,30 @@ from flowker.settings import Settings
 from flowker_local.channel import WorkerEnd
 from flowker_local.functions import HTTP_FUNCTIONS, Context, handler
 from flowker_local.key_file import KeyFileCipher
+from flowker_local.sqlite_blobs import read_blob
+from flowker_local.sqlite_file import SqliteReaders
+from flowker_local.sqlite_table import SqliteReads
 
 MOST_DESCRIPTORS = 1024
 """No descriptor of a process that has only just started is above this."""
 
 
-class RemoteHome:
-    """The ports of a worker, each call answered by the main process."""
+class WorkerTable(SqliteReads):
+    """A worker reads the file itself and lets the main process write, so that writes share their commits."""
 
-    def __init__(self, channel: WorkerEnd) -> None:
+    def __init__(self, file: SqliteReaders, channel: WorkerEnd) -> None:
+        super().__init__(file)
         self._call = channel.call
-
-    def get(self, keys: Sequence[Key]) -> list[Item | None]:
-        found: list[Item | None] = self._call("get", keys)
-        return found
-
-    def query(self, query: Query) -> list[Item]:
-        found: list[Item] = self._call("query", query)
-        return found
 
     def write(self, writes: Sequence[Write]) -> None:
         self._call("write", writes)
+
+
+class RemoteEngine:
+    """The orchestrator of a worker, in the main process."""
+
+    def __init__(self, channel: WorkerEnd) -> None:
+        self._call = channel.call
 
     def publish(self, name: str, definition: Json) -> str:
         return str(self._call("publish", name, definition))
@@ -52,38 +57,36 @@ class RemoteHome:
     def wait(self, execution_id: str, seconds: float) -> None:
         self._call("wait", execution_id, seconds)
 
-    def probe_store(self) -> None:
-        self._call("probe_store")
-
-    def probe_engine(self) -> None:
-        self._call("probe_engine")
+    def probe(self) -> None:
+        """Raises unless the main process answers."""
+        self._call("probe")
 
 
-class RemoteBlobs:
-    """The blobs of a worker."""
+class WorkerBlobs:
+    """As with the table: read here, written by the main process."""
 
-    def __init__(self, channel: WorkerEnd) -> None:
+    def __init__(self, file: SqliteReaders, channel: WorkerEnd) -> None:
+        self._file = file
         self._call = channel.call
 
     def put(self, key: str, content: bytes) -> None:
         self._call("put_blob", key, content)
 
     def get(self, key: str) -> bytes:
-        content: bytes = self._call("get_blob", key)
-        return content
+        return read_blob(self._file, key)
 
 
 class Zygote:
     """The main process's handle on the process that forks workers. Create it before any thread exists."""
 
-    def __init__(self, settings: Settings, cipher: KeyFileCipher) -> None:
+    def __init__(self, settings: Settings, cipher: KeyFileCipher, database: Path) -> None:
         self._control, theirs = socket.socketpair()
         self._pid = os.fork()
         if self._pid == 0:
             # Locks and listening sockets must not outlive the main process in its children.
             os.closerange(3, theirs.fileno())
             os.closerange(theirs.fileno() + 1, MOST_DESCRIPTORS)
-            _zygote(theirs, settings, cipher)
+            _zygote(theirs, settings, cipher, database)
             _leave()
         theirs.close()
 
@@ -107,7 +110,7 @@ def _leave() -> None:
     os._exit(0)
 
 
-def _zygote(control: socket.socket, settings: Settings, cipher: KeyFileCipher) -> None:
+def _zygote(control: socket.socket, settings: Settings, cipher: KeyFileCipher, database: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -119,24 +122,26 @@ def _zygote(control: socket.socket, settings: Settings, cipher: KeyFileCipher) -
             return
         if os.fork() == 0:
             control.close()
-            _serve(socket.socket(fileno=descriptors[0]), settings, cipher)
+            _serve(socket.socket(fileno=descriptors[0]), settings, cipher, database)
             _leave()
         os.close(descriptors[0])
 
 
-def _serve(connection: socket.socket, settings: Settings, cipher: KeyFileCipher) -> None:
+def _serve(connection: socket.socket, settings: Settings, cipher: KeyFileCipher, database: Path) -> None:
     channel = WorkerEnd(connection)
-    remote = RemoteHome(channel)
+    file = SqliteReaders(database)
+    table = WorkerTable(file, channel)
+    engine = RemoteEngine(channel)
     wiring.use(
         wiring.Home(
             settings=settings,
-            table=remote,
-            blobs=RemoteBlobs(channel),
+            table=table,
+            blobs=WorkerBlobs(file, channel),
             cipher=cipher,
-            machines=remote,
-            completions=remote,
+            machines=engine,
+            completions=engine,
             http=_no_calls,
-            probes={"dynamodb": remote.probe_store, "stepfunctions": remote.probe_engine},
+            probes={"dynamodb": lambda: _read_nothing(table), "stepfunctions": engine.probe},
         )
     )
     try:
@@ -147,6 +152,10 @@ def _serve(connection: socket.socket, settings: Settings, cipher: KeyFileCipher)
             channel.send(("result", result))
     except (EOFError, ConnectionError):
         return
+
+
+def _read_nothing(table: WorkerTable) -> None:
+    table.get([keys.workflow("probe")])
 
 
 def _no_calls() -> Http:

@@ -66,7 +66,10 @@ def test_each_case_runs_as_it_says(case: Path) -> None:
     provider = Answers(graph, told.get("answers", {}))
     ran = Bench(provider).run(graph, told.get("entry", entries(graph)[0]), told["input"])
     execution, expected = ran.results.execution, told["expected"]
-    shown = {"status": execution.status, "steps": [step.node_id for step in ran.results.steps]}
+    shown: dict[str, Any] = {
+        "status": execution.status,
+        "steps": [step.node_id for step in ran.results.steps],
+    }
     repeated = {step.node_id: step.attempts for step in ran.results.steps if step.attempts > 1}
     if repeated:
         shown["attempts"] = repeated
@@ -127,8 +130,8 @@ def test_a_payment_validation_costs_at_most_four_transitions_and_two_invocations
 
 def ways(name: str, states: dict[str, Any]) -> list[list[str]]:
     """All paths from a state to an end on which nothing fails."""
-    nexts = list(followers(states[name])) or [None]
-    return [[name, *rest] for following in nexts for rest in (ways(following, states) if following else [[]])]
+    following = list(followers(states[name]))
+    return [[name, *rest] for each in following for rest in ways(each, states)] or [[name]]
 
 
 def test_a_hundred_nodes_stay_far_below_the_limits_of_a_state_machine() -> None:

@@ -8,9 +8,17 @@ from tests.provider import Provider, running_provider
 from tests.servers import KEY, Api, Server
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "skip_moto: what it proves does not depend on the home, and moto takes its time for it"
+    )
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "target" in metafunc.fixturenames:
         targets = metafunc.config.getoption("--target") or ["local", "moto"]
+        if metafunc.definition.get_closest_marker("skip_moto"):
+            targets = [name for name in targets if name != "moto"]
         metafunc.parametrize("target", targets, scope="session", indirect=True)
 
 

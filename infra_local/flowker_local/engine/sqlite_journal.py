@@ -21,7 +21,7 @@ CREATE TABLE machines (name TEXT PRIMARY KEY, definition TEXT NOT NULL) WITHOUT 
 CREATE TABLE runs (name TEXT PRIMARY KEY, position TEXT NOT NULL);
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
-_LINGER_SECONDS = 0.005
+_LINGER_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
 _BUSY_SECONDS = 30.0
 
@@ -36,8 +36,8 @@ class _Batch:
 
 
 class SqliteJournal:
-    """Implements `Journal`. Positions queue up for a few milliseconds and while the writer is busy; then it takes all at
-    once, of each run the latest, so that a short run may never touch the disk.
+    """Implements `Journal`. Positions queue up for 50 ms and while the writer is busy; then it takes all at once, of
+    each run the latest, so that a short run never touches the disk.
 
     Batches that nobody waits for are committed with synchronous=NORMAL: they survive the death of the process, and a
     power cut may take the last of them. Losing the last positions is safe because tasks are idempotent by contract: a run
@@ -56,8 +56,10 @@ class SqliteJournal:
         self._urgent = Event()
         self._closing = False
         self._failure: sqlite3.Error | None = None
+        self._stored: set[str] = set()
         with closing(self._connect()) as connection:
             self._key = _prepare(connection)
+            self._stored.update(name for (name,) in connection.execute("SELECT name FROM runs"))
         self._writer = Thread(target=self._write_until_closed, name="engine-journal", daemon=True)
         self._writer.start()
 
@@ -81,6 +83,10 @@ class SqliteJournal:
             self._work.set()
 
     def remove(self, name: str) -> None:
+        with self._lock:
+            if name not in self._stored:
+                self._queue.positions.pop(name, None)
+                return
         self.save(name, None)
 
     async def flush(self) -> None:
@@ -140,6 +146,10 @@ class SqliteJournal:
     def _take(self) -> _Batch:
         with self._lock:
             batch, self._queue = self._queue, _Batch()
+            self._stored.update(name for name, position in batch.positions.items() if position is not None)
+            self._stored.difference_update(
+                name for name, position in batch.positions.items() if position is None
+            )
             if not self._closing:
                 self._work.clear()
                 self._urgent.clear()

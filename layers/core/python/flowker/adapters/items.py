@@ -119,9 +119,12 @@ class ConditionFailed(Exception):
     """
 
     def __init__(self, index: int, item: Item | None) -> None:
-        super().__init__(f"condition of write {index} does not hold")
+        super().__init__(index, item)  # its own arguments, so that it can travel between processes
         self.index = index
         self.item = item
+
+    def __str__(self) -> str:
+        return f"condition of write {self.index} does not hold"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,10 @@ class Node(BaseModel):
     position: Position = Position()
     data: Mapping[str, Any] | None = None
 
+    def __hash__(self) -> int:
+        """Nodes are looked up in caches far more often than compared."""
+        return hash(self.id)
+
     @property
     def settings(self) -> Mapping[str, Any]:
         """The node's `data`, or nothing."""

@@ -8,8 +8,7 @@ Instant = str
 
 def instant(moment: datetime) -> Instant:
     """Write a time zone aware moment."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def moment(text: Instant) -> datetime:

@@ -1,6 +1,7 @@
 """What every node kind offers, and what it may use while it runs."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,12 +54,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The circumstances of one attempt. `idempotency_key` is the same for all attempts of a step."""
+    """The circumstances of one attempt. `idempotency_key` is the same for all attempts of a step; calls are made and
+    judged inside `guard`, which may refuse them and learns from the failures it sees."""
 
     context: Context
     provider: ProviderConfiguration | None
     idempotency_key: str
     send: Callable[[OutboundRequest], OutboundResponse]
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class NodeType(Protocol):

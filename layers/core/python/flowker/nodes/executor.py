@@ -8,7 +8,7 @@ from flowker.model import exact_json
 from flowker.model.exact_json import Json
 from flowker.model.graph import Node
 from flowker.model.identifier import canonical_uuid
-from flowker.model.outbound import CallFailed, CallFailedForNow, OutboundResponse
+from flowker.model.outbound import CallFailed, CallFailedForNow, OutboundRequest, OutboundResponse
 from flowker.model.provider import ProviderConfiguration, ProviderConfigurationStatus
 from flowker.nodes.base import EVERYTHING, CallFailure, Failure, Result, Run
 from flowker.nodes.calls import build_call, static_config, success_codes, template_roots
@@ -21,7 +21,7 @@ TRANSIENT_STATUSES = frozenset({408, 425, 429})
 class Executor:
     def references(self, node: Node) -> frozenset[str] | None:
         mapping = input_mappings(node)
-        if (mapping.empty and not static_config(node.settings)) or WHOLE in mapping.roots:
+        if (mapping.empty and not _static_body(node)) or WHOLE in mapping.roots:
             return EVERYTHING
         return mapping.roots | template_roots(node.settings)
 
@@ -30,16 +30,8 @@ class Executor:
         provider = _provider(node, run.provider)
         body = _body(node, run)
         call = build_call(node.settings, provider, run.context, body, run.idempotency_key)
-        try:
-            response = run.send(call)
-        except CallFailedForNow as error:
-            raise CallFailure(f"executor error: {error}", transient=True) from error
-        except CallFailed as error:
-            raise CallFailure(f"executor error: {error}") from error
-        if response.status not in success_codes(node.settings):
-            transient = response.status in TRANSIENT_STATUSES or response.status >= 500
-            reason = f"executor error: http request failed with status {response.status}"
-            raise CallFailure(reason, transient=transient, status_code=response.status)
+        with run.guard():
+            response = _answer(node, run, call)
         envelope = _envelope(response)
         mapping = output_mappings(node)
         if mapping.empty:
@@ -75,19 +67,37 @@ def _provider(node: Node, provider: ProviderConfiguration | None) -> ProviderCon
     return provider
 
 
+def _answer(node: Node, run: Run, call: OutboundRequest) -> OutboundResponse:
+    """What the provider said, if that is a success. Raises `CallFailure`."""
+    try:
+        response = run.send(call)
+    except CallFailedForNow as error:
+        raise CallFailure(f"executor error: {error}", transient=True) from error
+    except CallFailed as error:
+        raise CallFailure(f"executor error: {error}") from error
+    if response.status not in success_codes(node.settings):
+        transient = response.status in TRANSIENT_STATUSES or response.status >= 500
+        reason = f"executor error: http request failed with status {response.status}"
+        raise CallFailure(reason, transient=transient, status_code=response.status)
+    return response
+
+
 def _body(node: Node, run: Run) -> Json:
     """What to send: mapped values over static ones; with neither, the whole context."""
+    static, mapping = _static_body(node), input_mappings(node)
+    if mapping.empty:
+        return static["body"] if static else dict(run.context)
+    values = mapped(mapping, run.context, "input transformation failed")
+    base = static.get("body")
+    return deep_merge(base, values) if isinstance(base, Mapping) else values
+
+
+def _static_body(node: Node) -> Mapping[str, Json]:
+    """`{body}` where the static configuration has one: for the `http` executor its field `body`, else all of it."""
     static = static_config(node.settings)
     if node.settings.get("executorId") == "http":
-        static = {"body": static["body"]} if "body" in static else {}
-        base: Json = static.get("body")
-    else:
-        base = static or None
-    mapping = input_mappings(node)
-    if mapping.empty:
-        return base if static else dict(run.context)
-    values = mapped(mapping, run.context, "input transformation failed")
-    return deep_merge(base, values) if isinstance(base, Mapping) else values
+        return {name: value for name, value in static.items() if name == "body"}
+    return {"body": static} if static else {}
 
 
 def _envelope(response: OutboundResponse) -> dict[str, Any]:

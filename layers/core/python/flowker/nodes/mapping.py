@@ -6,25 +6,20 @@ from typing import Any
 
 from flowker.expressions.mappings import FieldMappings
 from flowker.expressions.problems import EvaluationError
-from flowker.model import exact_json
 from flowker.model.graph import Node
 from flowker.nodes.base import Context, Failure
 
 
+@lru_cache(maxsize=4096)
 def input_mappings(node: Node, name: str = "inputMapping") -> FieldMappings:
     """The mappings under a key of the node's data. Raises `MappingError` for those that were never checked."""
-    return _parsed(exact_json.dumps(node.settings.get(name) or []), False)
+    return FieldMappings.for_input(node.settings.get(name) or [])
 
 
+@lru_cache(maxsize=4096)
 def output_mappings(node: Node) -> FieldMappings:
     """The node's `outputMapping`."""
-    return _parsed(exact_json.dumps(node.settings.get("outputMapping") or []), True)
-
-
-@lru_cache(maxsize=1024)
-def _parsed(text: str, output: bool) -> FieldMappings:
-    items = exact_json.loads(text)
-    return FieldMappings.for_output(items) if output else FieldMappings.for_input(items)
+    return FieldMappings.for_output(node.settings.get("outputMapping") or [])
 
 
 def mapped(mappings: FieldMappings, document: Context, reason: str) -> dict[str, Any]:

@@ -25,7 +25,8 @@ class Circuit:
 
     @contextmanager
     def guarding(self, inputs: NodeInputs) -> Iterator[None]:
-        """Let the call inside happen if the breaker allows it, and count how it went. Raises `CallFailure` FLK-0507."""
+        """Let the call inside happen if the breaker allows it, and count how it went: only transient failures count, and
+        any other answer closes it. Raises `CallFailure` FLK-0507."""
         if inputs.provider is None:
             yield
             return
@@ -38,6 +39,8 @@ class Circuit:
                 self._count(provider, breaker)
             elif failure.status_code is not None:
                 self._close(provider, breaker)
+            else:
+                self._hand_back(provider, breaker)
             raise
         self._close(provider, breaker)
 
@@ -59,3 +62,8 @@ class Circuit:
     def _close(self, provider: str, breaker: Breaker) -> None:
         if breaker.failures or not breaker.closed:
             self.store.save_breaker(provider, breaker.after_success())
+
+    def _hand_back(self, provider: str, breaker: Breaker) -> None:
+        """A trial that never reached the provider proves nothing: the next caller may try."""
+        if not breaker.closed:
+            self.store.save_breaker(provider, breaker.leased(epoch_ms(self.clock.now()), 0))

@@ -138,10 +138,12 @@ class Executions:
                 return started
             query = replace(query, cursor=page.next_cursor)
 
-    def wait(self, execution_id: str, seconds: float) -> None:
-        """Return when the execution is terminal or the time is up."""
-        if seconds > 0 and not self.executions.get(execution_id).status.terminal:
-            self.completions.wait(execution_id, seconds)
+    def settled(self, execution: Execution, seconds: float) -> Execution:
+        """The execution as it is once it is terminal or the time is up."""
+        if execution.status.terminal or seconds <= 0:
+            return execution
+        self.completions.wait(execution.id, seconds)
+        return self.executions.get(execution.id)
 
     def get(self, execution_id: str) -> Execution:
         """Raises `ExecutionNotFound`."""

@@ -7,7 +7,7 @@ and repeats nothing. Between the call and the write a crash may repeat the call,
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -162,11 +162,8 @@ class _Attempt:
 
     def _run(self, node: Node) -> Result:
         key = str(uuid5(NAMESPACE_OID, f"{self._task.execution_id}/{node.id}"))
-        run = Run(self._context, self._inputs.provider, key, self._http.send)
-        if node.type is not NodeKind.EXECUTOR:
-            return type_of(node).run(node, run)
-        with self._circuit.guarding(self._inputs):
-            return type_of(node).run(node, run)
+        guard = partial(self._circuit.guarding, self._inputs)
+        return type_of(node).run(node, Run(self._context, self._inputs.provider, key, self._http.send, guard))
 
     def _alive(self, edge: Edge, node: Node, result: Result) -> bool:
         handle = self._plan.topology.handle(edge)

@@ -91,7 +91,7 @@ def declared(node: Node) -> tuple[str, str] | None:
     method, path = settings.get("method"), settings.get("path")
     if node.type is not NodeKind.TRIGGER or kind != "webhook" or not method or not path:
         return None
-    return str(method).upper(), normalised(str(path))
+    return str(method).upper(), normalised(unquote(str(path)))
 
 
 def routes_of(graph: Graph, launches: Mapping[str, Launch]) -> list[WebhookRoute]:

@@ -57,16 +57,19 @@ def list_executions() -> Response[Any]:
 def get_execution(execution_id: str) -> Response[Any]:
     """Get an execution's status; with `Prefer: wait=N`, when it has ended."""
     execution_id = identifier(execution_id, "id")
-    applied = _wait(execution_id, wait_preference(router.current_event))
-    return answer(status_document(wiring.executions().get(execution_id)), headers=applied)
+    wait = wait_preference(router.current_event)
+    execution = wiring.executions().settled(wiring.executions().get(execution_id), wait)
+    return answer(status_document(execution), headers=_applied(wait))
 
 
 @router.get("/v1/executions/<execution_id>/results")
 def get_execution_results(execution_id: str) -> Response[Any]:
     """Get the steps and the final output of an execution that has ended."""
     execution_id = identifier(execution_id, "id")
-    applied = _wait(execution_id, wait_preference(router.current_event))
-    return answer(results_document(wiring.executions().results(execution_id)), headers=applied)
+    wait = wait_preference(router.current_event)
+    if wait:
+        wiring.executions().settled(wiring.executions().get(execution_id), wait)
+    return answer(results_document(wiring.executions().results(execution_id)), headers=_applied(wait))
 
 
 def idempotency_key(text: str | None) -> str:
@@ -80,24 +83,18 @@ def idempotency_key(text: str | None) -> str:
 
 def started_answer(started: Started, wait: float, headers: dict[str, str] | None = None) -> Response[Any]:
     """201 for a new execution, 200 for a replay; with the status it has after waiting."""
-    execution = started.execution
-    applied = _wait(execution.id, wait)
-    if applied:
-        execution = wiring.executions().get(execution.id)
+    execution = wiring.executions().settled(started.execution, wait)
     body = {
         "executionId": execution.id,
         "workflowId": execution.launch.workflow_id,
         "status": execution.status,
         "startedAt": execution.started_at,
     }
-    return answer(body, 200 if started.replayed else 201, {**(headers or {}), **applied})
+    return answer(body, 200 if started.replayed else 201, {**(headers or {}), **_applied(wait)})
 
 
-def _wait(execution_id: str, seconds: float) -> dict[str, str]:
-    if not seconds:
-        return {}
-    wiring.executions().wait(execution_id, seconds)
-    return {"Preference-Applied": f"wait={seconds:.0f}"}
+def _applied(wait: float) -> dict[str, str]:
+    return {"Preference-Applied": f"wait={wait:.0f}"} if wait else {}
 
 
 def status_document(execution: Execution) -> dict[str, Any]:

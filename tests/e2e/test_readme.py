@@ -1,0 +1,65 @@
+"""The documents tell the truth: their commands are run against a started Flowker, and print what is shown."""
+
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.documents import as_shown, blocks, console, run
+from tests.servers import Server
+
+ROOT = Path(__file__).parents[2]
+TOURS = [ROOT / "README.md", ROOT / "docs" / "guides" / "first-workflow.md"]
+
+
+class Sample(Server):
+    """What `make dev` starts, on a free port and in a folder of its own: the sample included."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        variables = [f"PORT={self.port}", f"DATA={folder}"]
+        plan = subprocess.run(
+            ["make", "-n", "dev", *variables], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        (command,) = [line for line in plan.stdout.splitlines() if line.startswith("exec ")]
+        program, *self._arguments = shlex.split(command)[1:]
+        assert program == ".venv/bin/flowker"
+
+    def greeting(self) -> list[str]:
+        """What it has printed once the sample has run."""
+        deadline = time.monotonic() + 20
+        while "Try it:" not in self.log.read_text():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        return self.log.read_text().splitlines()
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
+    server = Sample(tmp_path_factory.mktemp("sample") / "data")
+    with server:
+        server.greeting()
+        yield server
+
+
+def test_make_dev_prints_what_the_readme_shows(sample: Sample) -> None:
+    shown = [line.replace(".flowker", str(sample.folder)) for line in console(ROOT / "README.md", "make dev")]
+    assert len(shown) > 5
+    assert as_shown(shown, sample.greeting())
+
+
+@pytest.mark.parametrize("document", TOURS, ids=lambda path: path.name)
+def test_the_commands_of_a_document_print_what_it_shows(
+    sample: Sample, document: Path, tmp_path: Path
+) -> None:
+    found = blocks(document)
+    places = {"http://127.0.0.1:8080": sample.url, ".flowker/": f"{sample.folder}/"}
+    for block, printed in zip(found, run(found, tmp_path, places), strict=True):
+        assert as_shown(block.shown, printed), f"{block.commands}\n" + "\n".join(printed)
+
+
+def test_the_readme_can_be_read_in_one_sitting() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150

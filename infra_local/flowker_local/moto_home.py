@@ -103,6 +103,11 @@ class MotoHome:
             await asyncio.sleep(WATCH_SECONDS)
             await asyncio.to_thread(self.report_ends)
 
+    @property
+    def unreported(self) -> set[str]:
+        """ARNs of the executions that were started and whose ends were not reported yet."""
+        return set(self._started.arns)
+
     def report_ends(self) -> None:
         """Deliver a status event for each execution that has ended since the last call."""
         for arn in list(self._started.arns):

@@ -7,6 +7,8 @@ import pytest
 
 from tests.servers import Api, expect
 
+pytestmark = pytest.mark.skip_moto
+
 ACCOUNT = "0198c8a4-1d2f-7c11-8f00-0123456789ab"
 VALIDATION = {
     "requestId": ACCOUNT,

@@ -204,6 +204,7 @@ def test_ids_may_come_as_32_digits_in_any_letter_case(api: Api, scored: dict[str
     assert expect(api.get(f"/v1/executions/{digits}"), 200)["executionId"] == scored["executionId"]
 
 
+@pytest.mark.skip_moto
 def test_actions_that_are_nothing_special_complete_with_their_data(api: Api) -> None:
     log = {"id": "log", "type": "action", "data": {"action": "log", "message": "seen"}}
     other = {"id": "other", "type": "action", "data": {"action": "dance", "tempo": 3}}
@@ -231,6 +232,7 @@ def test_only_active_workflows_start(api: Api) -> None:
     expect(start(api, str(uuid4()), {"inputData": {}}), 404, "FLK-0100")
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize(
     "body", [{}, {"inputData": None}, {"inputData": [1]}, {"inputData": "x"}, {"inputData": 1}]
 )
@@ -238,6 +240,7 @@ def test_input_must_be_an_object(api: Api, trivial: str, body: dict[str, Any]) -
     assert "inputData" in expect(start(api, trivial, body), 400, "FLK-0001")["fields"]
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"inputData":{"n":NaN}}', b"\xff", b'"x"'])
 def test_a_body_that_is_no_json_object_is_refused(api: Api, trivial: str, content: bytes) -> None:
     headers = {"Idempotency-Key": unique(), "Content-Type": "application/json"}
@@ -255,6 +258,7 @@ def test_fields_beside_the_input_are_ignored(api: Api, trivial: str) -> None:
     expect(start(api, trivial, {"inputData": {}, "surprise": True}), 201)
 
 
+@pytest.mark.skip_moto
 def test_absurd_nesting_is_refused_or_survives_but_never_breaks_the_server(api: Api, trivial: str) -> None:
     for depth in (90, 400, 900, 5_000, 100_000):
         content = b'{"inputData":{"deep":' + b"[" * depth + b"]" * depth + b"}}"
@@ -386,6 +390,7 @@ def test_items_of_the_list_are_the_status_documents(api: Api, five: dict[str, An
         assert item == expect(api.get(f"/v1/executions/{item['executionId']}"), 200)
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
@@ -414,6 +419,7 @@ def test_a_cursor_stands_alone_and_cannot_be_tampered_with(api: Api, five: dict[
     expect(api.get("/v1/executions", params={"cursor": tampered}), 400, "FLK-0304")
 
 
+@pytest.mark.skip_moto
 def test_ten_executions_are_listed_unless_asked_otherwise(api: Api, trivial: str) -> None:
     ids = [execute(api, trivial, {"n": number}) for number in range(11)]
     page = listed(api, workflowId=trivial)

@@ -1,6 +1,7 @@
 """Lists of workflows and provider configurations: limits, sorts, filters, cursors (Flowker spec a.1)."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -49,6 +50,7 @@ def twelve(api: Api, route: str) -> list[str]:
     return [add(api, route, f"{prefix}-{number:02}") for number in range(12)]
 
 
+@pytest.mark.skip_moto
 @BOTH
 def test_a_page_holds_ten_the_newest_first(api: Api, route: str, twelve: list[str]) -> None:
     found = page(api, route)
@@ -65,6 +67,7 @@ def test_a_list_of_nothing_is_empty(api: Api) -> None:
     }
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize(
     ("limit", "count"),
     [
@@ -87,6 +90,7 @@ def test_workflows_make_the_best_of_any_limit(
     assert len(page(api, route, limit=limit)["items"]) == count
 
 
+@pytest.mark.skip_moto
 def test_workflows_clamp_the_limit_to_100(api: Api) -> None:
     for _ in range(101):
         add(api, WORKFLOWS, unique())
@@ -94,12 +98,14 @@ def test_workflows_clamp_the_limit_to_100(api: Api) -> None:
         assert len(page(api, WORKFLOWS, limit=limit)["items"]) == 100
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize("limit", ["0", "-1", "101", "many", "2.5", "9" * 30])
 def test_provider_configurations_refuse_other_limits_than_1_to_100(api: Api, limit: str) -> None:
     body = expect(api.get(CONFIGURATIONS, params={"limit": limit}), 400, "FLK-0304")
     assert list(body["fields"]) == ["limit"]
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize("limit", ["1", "100", ""])
 @pytest.mark.parametrize("route", [CONFIGURATIONS])
 def test_provider_configurations_accept_limits_from_1_to_100(
@@ -109,16 +115,14 @@ def test_provider_configurations_accept_limits_from_1_to_100(
 
 
 @BOTH
-@pytest.mark.parametrize("sort_by", ["createdAt", "updatedAt", "name"])
-@pytest.mark.parametrize("order", ["ASC", "desc"])
-def test_a_walk_sees_everything_once_in_order(
-    api: Api, route: str, twelve: list[str], sort_by: str, order: str
-) -> None:
-    items = [item for items in walk(api, route, sortBy=sort_by, sortOrder=order, limit=100) for item in items]
-    assert len(set(ids(items))) == len(items)
-    assert {*twelve} <= {*ids(items)}
-    keys = [(item[sort_by], item["id"]) for item in items]
-    assert keys == sorted(keys, reverse=order == "desc")
+def test_a_walk_sees_everything_once_in_order(api: Api, route: str, twelve: list[str]) -> None:
+    for sort_by, order in product(("createdAt", "updatedAt", "name"), ("ASC", "desc")):
+        pages = walk(api, route, sortBy=sort_by, sortOrder=order, limit=10)
+        items = [item for items in pages for item in items]
+        assert len({*ids(items)}) == len(items)
+        assert {*twelve} <= {*ids(items)}
+        keys = [(item[sort_by], item["id"]) for item in items]
+        assert keys == sorted(keys, reverse=order == "desc")
 
 
 @BOTH
@@ -130,12 +134,14 @@ def test_the_order_of_updates_follows_changes(api: Api, route: str, twelve: list
     assert ids(page(api, route, limit=1)["items"]) == [twelve[11]]
 
 
+@pytest.mark.skip_moto
 @BOTH
 def test_an_unknown_sort_field_means_the_time_of_creation(api: Api, route: str, twelve: list[str]) -> None:
     for sort_by in ("colour", "created_at", "NAME", ""):
         assert ids(page(api, route, sortBy=sort_by)["items"]) == twelve[:1:-1]
 
 
+@pytest.mark.skip_moto
 @BOTH
 @pytest.mark.parametrize("order", ["up", "ASCENDING", "1", "ASC,DESC"])
 def test_an_unknown_sort_order_is_refused(api: Api, route: str, order: str) -> None:
@@ -143,6 +149,7 @@ def test_an_unknown_sort_order_is_refused(api: Api, route: str, order: str) -> N
     assert list(body["fields"]) == ["sortOrder"]
 
 
+@pytest.mark.skip_moto
 @BOTH
 def test_an_unknown_status_is_refused(api: Api, route: str) -> None:
     for status in ("unknown", "ACTIVE", "active,draft"):
@@ -182,6 +189,7 @@ def test_provider_configurations_are_filtered_by_status_and_provider(api: Api) -
     assert other in listed(status="active")
 
 
+@pytest.mark.skip_moto
 @BOTH
 def test_a_cursor_survives_url_encoding(api: Api, route: str, twelve: list[str]) -> None:
     for sort_by in ("createdAt", "name"):
@@ -196,6 +204,7 @@ def test_a_cursor_survives_url_encoding(api: Api, route: str, twelve: list[str])
         assert not {*ids(pages[0]["items"])} & {*ids(first["items"])}
 
 
+@pytest.mark.skip_moto
 @BOTH
 def test_a_name_of_any_characters_makes_a_working_cursor(api: Api, route: str) -> None:
     missing = {
@@ -212,6 +221,7 @@ def test_a_name_of_any_characters_makes_a_working_cursor(api: Api, route: str) -
     assert len(seen) == len({*seen})
 
 
+@pytest.mark.skip_moto
 @BOTH
 def test_a_cursor_that_was_changed_is_refused(api: Api, route: str, twelve: list[str]) -> None:
     cursor = page(api, route, limit=5)["nextCursor"]
@@ -224,6 +234,7 @@ def test_a_cursor_that_was_changed_is_refused(api: Api, route: str, twelve: list
         assert list(body["fields"]) == ["cursor"]
 
 
+@pytest.mark.skip_moto
 @BOTH
 def test_a_cursor_carries_its_sort(api: Api, route: str, twelve: list[str]) -> None:
     first = page(api, route, sortBy="name", sortOrder="ASC", limit=3)
@@ -235,6 +246,7 @@ def test_a_cursor_carries_its_sort(api: Api, route: str, twelve: list[str]) -> N
         expect(api.get(route, params={"cursor": cursor, **other}), 400, "FLK-0304")
 
 
+@pytest.mark.skip_moto
 @BOTH
 def test_the_size_of_pages_may_change_on_the_way(api: Api, route: str, twelve: list[str]) -> None:
     first = page(api, route, limit=2)
@@ -243,6 +255,7 @@ def test_the_size_of_pages_may_change_on_the_way(api: Api, route: str, twelve: l
     assert ids([*first["items"], *second["items"], *third["items"]]) == twelve[::-1]
 
 
+@pytest.mark.skip_moto
 @BOTH
 @pytest.mark.parametrize(
     ("sort_by", "order", "first"), [("createdAt", "DESC", "m"), ("name", "ASC", "!"), ("name", "DESC", "~")]

@@ -44,6 +44,7 @@ def seen(api: Api, answer: Any) -> dict[str, Any]:
 # --- routes ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skip_moto
 def test_each_method_of_a_path_may_belong_to_another_workflow(api: Api) -> None:
     path = unique("methods")
     owners = {method: activate(api, hooked(path, method)) for method in METHODS}
@@ -60,6 +61,7 @@ def test_a_delivery_answers_like_a_start_by_api(api: Api, hook: str) -> None:
     assert body["status"] == "pending"
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize("registered", ["/{}", "{}", "{}/", "/{}///"])
 def test_slashes_around_a_registered_path_make_no_difference(api: Api, registered: str) -> None:
     path = f"payments/received/{unique()}"
@@ -76,6 +78,7 @@ def test_segments_may_be_sent_raw_or_percent_encoded(api: Api) -> None:
     expect(api.post(f"/v1/webhooks/{path.replace('/', '%2f', 1)}"), 201)
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize(
     ("registered", "requested"),
     [
@@ -93,6 +96,7 @@ def test_unusual_paths_are_reached(api: Api, registered: str, requested: str) ->
     expect(api.post(f"/v1/webhooks/{prefix}/{requested}"), 201)
 
 
+@pytest.mark.skip_moto
 def test_paths_are_case_sensitive_and_double_slashes_count(api: Api) -> None:
     prefix = unique("case")
     activate(api, hooked(f"{prefix}/Orders/new"))
@@ -101,7 +105,8 @@ def test_paths_are_case_sensitive_and_double_slashes_count(api: Api) -> None:
     expect(api.get(f"/v1/webhooks/{prefix}/Orders/new"), 404, "FLK-0361")
 
 
-def test_methods_are_registered_in_any_letter_case_of_the_trigger_schema(api: Api) -> None:
+@pytest.mark.skip_moto
+def test_a_method_that_the_trigger_schema_does_not_know_is_refused(api: Api) -> None:
     workflow_id = create_workflow(api, hooked(unique("lower"), "post"))
     expect(api.post(f"/v1/workflows/{workflow_id}/activate"), 422, "FLK-0211")
 
@@ -149,12 +154,14 @@ def test_deactivation_frees_the_route(api: Api) -> None:
     expect(api.post(f"/v1/workflows/{first}/activate"), 409, "FLK-0360")
 
 
+@pytest.mark.skip_moto
 def test_a_trigger_without_path_registers_nothing(api: Api) -> None:
     for data in ({}, {"triggerId": "webhook"}):
         activate(api, chain(trigger(**data), set_output("answer")))
     expect(api.post(f"/v1/webhooks/{unique()}"), 404, "FLK-0361")
 
 
+@pytest.mark.skip_moto
 def test_a_trigger_may_be_named_by_its_id(api: Api) -> None:
     path = unique("by-id")
     node = {"id": "start", "type": "trigger"}
@@ -219,20 +226,24 @@ def test_the_body_is_the_input(api: Api, hook: str) -> None:
     assert set(data) == {"amount", "inputData", "_webhook"}
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize("content", [b"", b"  "])
 def test_no_body_is_an_empty_input(api: Api, hook: str, content: bytes) -> None:
     assert set(seen(api, api.post(f"/v1/webhooks/{hook}", content=content))) == {"_webhook"}
 
 
+@pytest.mark.skip_moto
 def test_a_body_without_media_type_is_json(api: Api, hook: str) -> None:
     assert seen(api, api.post(f"/v1/webhooks/{hook}", content=b'{"n":1}'))["n"] == 1
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize("content", [b"[1]", b"1", b'"x"', b"null", b"{", b"\xff\xfe", b"a=1"])
 def test_a_body_that_is_no_object_is_refused(api: Api, hook: str, content: bytes) -> None:
     expect(api.post(f"/v1/webhooks/{hook}", content=content), 400, "FLK-0001")
 
 
+@pytest.mark.skip_moto
 def test_a_body_of_another_media_type_is_refused(api: Api, hook: str) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     expect(api.post(f"/v1/webhooks/{hook}", content=b"{}", headers=headers), 400, "FLK-0001")
@@ -281,6 +292,7 @@ def test_credentials_of_the_request_stay_outside(api: Api, api_key: str, hook: s
     assert api_key not in str(data)
 
 
+@pytest.mark.skip_moto
 def test_of_a_header_that_comes_twice_one_value_is_told(target: str, api: Api, api_key: str) -> None:
     path = unique("raw")
     activate(api, hooked(path, "GET"))

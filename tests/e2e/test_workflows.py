@@ -1,9 +1,12 @@
 """Drafts as users write, read, copy and remove them (Flowker spec a.3)."""
 
+import json
 import re
 import time
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.provider import Provider
@@ -25,6 +28,7 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 MASK = "********"
+JSON = {"Content-Type": "application/json"}
 
 
 def read(api: Api, workflow_id: str) -> dict[str, Any]:
@@ -136,6 +140,7 @@ def test_a_deleted_workflow_is_gone_and_its_name_is_free(api: Api) -> None:
     create_workflow(api, {"name": name})
 
 
+@pytest.mark.skip_moto
 @pytest.mark.parametrize(
     ("method", "suffix", "body"),
     [
@@ -227,3 +232,49 @@ def test_a_mask_without_a_stored_secret_is_refused(api: Api) -> None:
     renamed = read(api, workflow_id)
     renamed["nodes"][0]["id"], renamed["edges"] = "another", []
     expect(api.put(f"/v1/workflows/{workflow_id}", renamed), 400, "FLK-0001")
+
+
+def test_a_workflow_of_one_mib_is_kept_whole(api: Api) -> None:
+    for letter in ("x", "é"):
+        document = {"name": unique(), "metadata": {"padding": letter * (1_048_400 // len(letter.encode()))}}
+        content = json.dumps(document, ensure_ascii=False).encode()
+        created = api.request("POST", "/v1/workflows", content=content, headers=JSON)
+        workflow_id = expect(created, 201)["workflowId"]
+        assert read(api, workflow_id)["metadata"] == document["metadata"]
+        expect(api.delete(f"/v1/workflows/{workflow_id}"), 204)
+
+
+def test_nesting_of_100_levels_is_accepted_and_comes_back(api: Api) -> None:
+    """Two levels are the body and its metadata."""
+    deep = json.loads("[" * 98 + "]" * 98)
+    workflow_id = create_workflow(api, {"name": unique(), "metadata": {"deep": deep}})
+    assert expect(api.get(f"/v1/workflows/{workflow_id}"), 200)["metadata"]["deep"] == deep
+
+
+def test_nested_node_data_comes_back(api: Api) -> None:
+    deep = json.loads('{"a":' * 96 + "1" + "}" * 96)
+    node = {"id": "n", "type": "action", "data": deep}
+    workflow_id = create_workflow(api, {"name": unique(), "nodes": [node]})
+    assert expect(api.get(f"/v1/workflows/{workflow_id}"), 200)["nodes"][0]["data"] == deep
+
+
+def test_any_character_survives(api: Api) -> None:
+    for text in ("Zahlung prüfen", "检查付款", "😀", "a\u0000b", "line\nbreak", "\u202e", '"quoted" \\'):
+        name = f"{text} {uuid4()}"
+        shown = read(api, create_workflow(api, {"name": name, "metadata": {text: text}}))
+        assert (shown["name"], shown["metadata"]) == (name, {text: text})
+
+
+def test_an_escaped_surrogate_pair_is_a_character(api: Api) -> None:
+    content = json.dumps({"name": f"😀 {uuid4()}"})
+    assert r"\ud83d\ude00" in content
+    created = expect(api.request("POST", "/v1/workflows", content=content, headers=JSON), 201)
+    assert expect(api.get(f"/v1/workflows/{created['workflowId']}"), 200)["name"].startswith("😀")
+
+
+def test_numbers_survive_digit_by_digit(api: Api) -> None:
+    numbers = '{"big":12345678901234567890123456789012345678901234567890,"money":0.10,"small":1.000000000000000000001}'
+    content = f'{{"name":"{unique()}","metadata":{numbers}}}'
+    created = expect(api.request("POST", "/v1/workflows", content=content, headers=JSON), 201)
+    answer: httpx.Response = api.get(f"/v1/workflows/{created['workflowId']}")
+    assert f'"metadata":{numbers}' in answer.text

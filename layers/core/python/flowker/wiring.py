@@ -1,4 +1,5 @@
-"""The composition root: which adapter stands behind each port. Nothing is built at import, everything on first use.
+"""The composition root: which adapter stands behind each port. Nothing is built or imported before its first use, so a
+function's cold start pays only for what it needs.
 
 On AWS the home is built from the environment. Another home (one machine, tests) calls `use` before the first request.
 """
@@ -11,24 +12,21 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from flowker.adapters.items import Blobs, Cipher, Table
-from flowker.adapters.stores.executions import ItemExecutionStore
-from flowker.adapters.stores.node_runs import ItemNodeRunStore
-from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
-from flowker.adapters.stores.workflows import ItemWorkflowStore
-from flowker.ports import Clock, Completions, Http, Ids, StateMachines
 from flowker.settings import Settings
-from flowker.usecases.activation import Activation
-from flowker.usecases.executions import Executions
-from flowker.usecases.health import Health
-from flowker.usecases.node_runs import NodeRuns
-from flowker.usecases.provider_configurations import ProviderConfigurations
-from flowker.usecases.references import References
-from flowker.usecases.webhooks import Webhooks
-from flowker.usecases.workflows import Workflows
 
 if TYPE_CHECKING:
     from flowker.adapters.aws import Parts
+    from flowker.adapters.items import Blobs, Cipher, Table
+    from flowker.adapters.stores.executions import ItemExecutionStore
+    from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
+    from flowker.adapters.stores.workflows import ItemWorkflowStore
+    from flowker.ports import Clock, Completions, Http, Ids, StateMachines
+    from flowker.usecases.executions import Executions
+    from flowker.usecases.health import Health
+    from flowker.usecases.node_runs import NodeRuns
+    from flowker.usecases.provider_configurations import ProviderConfigurations
+    from flowker.usecases.webhooks import Webhooks
+    from flowker.usecases.workflows import Workflows
 
 
 class SystemClock:
@@ -50,15 +48,15 @@ class Home:
     """
 
     settings: Settings
-    table: Table
-    blobs: Blobs
-    cipher: Cipher
-    machines: StateMachines
-    completions: Completions
-    http: Callable[[], Http]
+    table: "Table"
+    blobs: "Blobs"
+    cipher: "Cipher"
+    machines: "StateMachines"
+    completions: "Completions"
+    http: "Callable[[], Http]"
     probes: Mapping[str, Callable[[], None]]
-    clock: Clock = field(default_factory=SystemClock)
-    ids: Ids = field(default_factory=RandomIds)
+    clock: "Clock" = field(default_factory=SystemClock)
+    ids: "Ids" = field(default_factory=RandomIds)
 
 
 _installed: list[Home] = []
@@ -100,34 +98,41 @@ def home_of(settings: Settings, parts: "Parts") -> Home:
 
 
 @cache
-def workflow_store() -> ItemWorkflowStore:
+def workflow_store() -> "ItemWorkflowStore":
+    from flowker.adapters.stores.workflows import ItemWorkflowStore
+
     return ItemWorkflowStore(home().table, home().blobs, home().cipher)
 
 
 @cache
-def provider_configuration_store() -> ItemProviderConfigurationStore:
+def provider_configuration_store() -> "ItemProviderConfigurationStore":
+    from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
+
     return ItemProviderConfigurationStore(home().table, home().blobs, home().cipher)
 
 
 @cache
-def execution_store() -> ItemExecutionStore:
+def execution_store() -> "ItemExecutionStore":
+    from flowker.adapters.stores.executions import ItemExecutionStore
+
     return ItemExecutionStore(home().table, home().blobs)
 
 
 @cache
-def workflows() -> Workflows:
+def workflows() -> "Workflows":
+    from flowker.usecases.activation import Activation
+    from flowker.usecases.references import References
+    from flowker.usecases.workflows import Workflows
+
     store = workflow_store()
-    return Workflows(
-        store=store,
-        references=References(provider_configuration_store()),
-        activation=Activation(store, home().machines),
-        clock=home().clock,
-        ids=home().ids,
-    )
+    references = References(provider_configuration_store())
+    return Workflows(store, references, Activation(store, home().machines), home().clock, home().ids)
 
 
 @cache
-def executions() -> Executions:
+def executions() -> "Executions":
+    from flowker.usecases.executions import Executions
+
     return Executions(
         executions=execution_store(),
         workflows=workflow_store(),
@@ -139,21 +144,30 @@ def executions() -> Executions:
 
 
 @cache
-def webhooks() -> Webhooks:
+def webhooks() -> "Webhooks":
+    from flowker.usecases.webhooks import Webhooks
+
     return Webhooks(workflow_store(), executions())
 
 
 @cache
-def provider_configurations() -> ProviderConfigurations:
+def provider_configurations() -> "ProviderConfigurations":
+    from flowker.usecases.provider_configurations import ProviderConfigurations
+
     return ProviderConfigurations(provider_configuration_store(), home().clock, home().ids)
 
 
 @cache
-def node_runs() -> NodeRuns:
+def node_runs() -> "NodeRuns":
+    from flowker.adapters.stores.node_runs import ItemNodeRunStore
+    from flowker.usecases.node_runs import NodeRuns
+
     store = ItemNodeRunStore(home().table, home().blobs, home().cipher)
     return NodeRuns(store, workflow_store(), home().http(), home().clock)
 
 
 @cache
-def health() -> Health:
+def health() -> "Health":
+    from flowker.usecases.health import Health
+
     return Health(home().probes, home().clock, home().settings.deployment_mode)

@@ -51,7 +51,9 @@ docs: $(DEV) ## rewrite what is generated in README.md and docs/
 	@$(BIN)/python -m docs.generate
 
 bench: $(DEV) ## measure what we claim about speed
-	@$(BIN)/python -m benchmarks.local $(ARGS)
+	@$(BIN)/python -m benchmarks.hot_path
+	@$(BIN)/python -m benchmarks.cold_import
+	@$(BIN)/python -m benchmarks.local
 
 $(BIN)/python:
 	@for python in python3.13 python3.12 python3.11 python3; do \

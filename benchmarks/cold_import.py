@@ -21,7 +21,9 @@ def main() -> None:
     for folder in sorted(path for path in FOLDER.iterdir() if (path / "handler.py").exists()):
         code = _MEASURE.format(path=str(folder / "handler.py"))
         times = [float(_run(code)) for _ in range(RUNS + 1)][1:]
-        print(f"{folder.name}: {statistics.median(times):.0f} ms (of {RUNS} runs: {min(times):.0f} to {max(times):.0f})")
+        print(
+            f"{folder.name}: {statistics.median(times):.0f} ms (of {RUNS} runs: {min(times):.0f} to {max(times):.0f})"
+        )
 
 
 def _run(code: str) -> str:
@@ -30,4 +32,4 @@ def _run(code: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,15 +4,15 @@ Counts are the same on every machine. Run it with `python -m benchmarks.hot_path
 """
 
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flowker import wiring
+from flowker.http.routes import function_for
 from flowker.settings import Settings
 from flowker_local.functions import Context, handler
 from flowker_local.moto_home import MotoHome
@@ -22,43 +22,72 @@ from tests.samples import payment_validation
 CLIENT = {"sourceIp": "127.0.0.1", "userAgent": "bench"}
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one execution used, from the request to its terminal state."""
+
+    name: str
+    requests: int
+    kinds: str
+    items: int
+    invocations: int
+    transitions: int
+
+
 def main() -> None:
-    """Measure a first execution (nothing cached) and a second one, and print both."""
+    """Print the cost of a first execution (nothing cached) and of later ones."""
+    for cost in costs():
+        print(
+            f"{cost.name}: {cost.requests} DynamoDB requests ({cost.kinds}), {cost.items} items written, "
+            f"{cost.invocations} invocations of run_node, {cost.transitions} state transitions"
+        )
+
+
+def costs() -> Iterator[Cost]:
+    """Payment validations one after the other on a fresh emulated AWS."""
     home = MotoHome(Settings(authenticate=False))
     home.open()
-    http = FakeHttp(lambda _: (200, {"score": 15}))
-    wiring.use(replace(wiring.home(), http=lambda: http))
-    configuration = {"name": "score", "providerId": "http", "config": {"base_url": "http://provider.test"}}
-    configuration_id = _post("/v1/provider-configurations", configuration)["id"]
-    workflow_id = _post("/v1/workflows", payment_validation(configuration_id, "paid"))["workflowId"]
-    _post(f"/v1/workflows/{workflow_id}/activate", {})
-    for name, path, body in (
-        ("webhook, cold caches", "/v1/webhooks/paid", {"amount": 1500}),
-        ("webhook", "/v1/webhooks/paid", {"amount": 1500}),
-        ("execute", f"/v1/workflows/{workflow_id}/executions", {"inputData": {"amount": 1500}}),
-    ):
-        with _counting(home) as counts:
-            execution_id = _post(path, body)["executionId"]
-            _ended(execution_id)
-        history = _history(home, execution_id)
-        print(
-            f"{name}: {counts['requests']} DynamoDB requests ({_kinds(counts)}), {counts['items']} items written, "
-            f"{history['TaskStateEntered']} invocations of run_node, {sum(history.values())} state transitions"
-        )
-    home.shut()
+    try:
+        http = FakeHttp(lambda _: (200, {"score": 15}))
+        wiring.use(replace(wiring.home(), http=lambda: http))
+        configuration = {
+            "name": "score",
+            "providerId": "http",
+            "config": {"base_url": "http://provider.test"},
+        }
+        configuration_id = _post("/v1/provider-configurations", configuration)["id"]
+        workflow_id = _post("/v1/workflows", payment_validation(configuration_id, "paid"))["workflowId"]
+        _post(f"/v1/workflows/{workflow_id}/activate", {})
+        execute = f"/v1/workflows/{workflow_id}/executions"
+        yield _cost(home, "webhook, nothing cached", "/v1/webhooks/paid", {"amount": 1500})
+        yield _cost(home, "webhook", "/v1/webhooks/paid", {"amount": 1500})
+        yield _cost(home, "execute", execute, {"inputData": {"amount": 1500}})
+    finally:
+        home.shut()
+
+
+def _cost(home: MotoHome, name: str, path: str, body: dict[str, Any]) -> Cost:
+    with _counting(home) as counts:
+        execution_id = _post(path, body)["executionId"]
+        _ended(execution_id)
+    states = _history(home, execution_id)
+    tasks, transitions = states["TaskStateEntered"], sum(states.values())
+    return Cost(name, counts["requests"], _kinds(counts), counts["items"], tasks, transitions)
 
 
 def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Call the function behind the path, as API Gateway would."""
-    from flowker.http.routes import function_for
-
     function = function_for(path)
     event = {
         "version": "2.0",
         "rawPath": path,
         "rawQueryString": "",
         "headers": {"content-type": "application/json", "idempotency-key": f"key-{time.monotonic_ns()}"},
-        "requestContext": {"http": {"method": "POST", "path": path, **CLIENT}, "requestId": "r", "stage": "$default"},
+        "requestContext": {
+            "http": {"method": "POST", "path": path, **CLIENT},
+            "requestId": "r",
+            "stage": "$default",
+        },
         "body": json.dumps(body),
         "isBase64Encoded": False,
     }
@@ -126,4 +155,4 @@ def _history(home: MotoHome, execution_id: str) -> Counter[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,7 +6,6 @@ from start to the first finished execution. Run it with `python -m benchmarks.lo
 
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from flowker.events import run_node
 from flowker.model.graph import Graph
 from flowker.settings import Settings
 from tests.harness import CONFIGURATION, Bench, accept
-from tests.provider import Provider
+from tests.provider import Provider, running_provider
 from tests.samples import activate, create_configuration, payment_validation, unique
 from tests.servers import Api, Server, expect
 
@@ -33,7 +32,7 @@ ROUNDS = 3
 def main() -> None:
     """Measure and print."""
     with ExitStack() as stack:
-        provider = stack.enter_context(_provider())
+        provider = stack.enter_context(running_provider())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = Server(folder / "data")
         started = time.perf_counter()
@@ -97,7 +96,9 @@ def _bare_loop(document: dict[str, object], provider: Provider) -> float:
     configuration = store.get(CONFIGURATION)
     store.replace(configuration, configuration.model_copy(update={"config": {"base_url": provider.url}}))
     graph = Graph.model_validate(document)
-    node = graph.nodes[1].model_copy(update={"data": {**graph.nodes[1].settings, "providerConfigId": CONFIGURATION}})
+    node = graph.nodes[1].model_copy(
+        update={"data": {**graph.nodes[1].settings, "providerConfigId": CONFIGURATION}}
+    )
     graph = graph.model_copy(update={"nodes": (graph.nodes[0], node, *graph.nodes[2:])})
     times = []
     for _ in range(SEQUENTIAL):
@@ -112,17 +113,13 @@ def _bare_loop(document: dict[str, object], provider: Provider) -> float:
 
 def _memory(pid: int) -> int:
     """Bytes of the process and its descendants, shared pages divided among their sharers."""
-    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
+    children = subprocess.run(
+        ["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     own = next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
     return own + sum(_memory(int(child)) for child in children)
 
 
-def _provider():  # type: ignore[no-untyped-def]
-    from tests.provider import running_provider
-
-    return running_provider()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -90,30 +90,44 @@ class Unavailable(FlowkerError):
 
 
 class InvalidBody(BadRequest):
+    """The body is missing, too deeply nested, not a JSON object, or has a field of the wrong type or length."""
+
     code = "FLK-0001"
 
 
 class InvalidId(BadRequest):
+    """An identifier in the path or the query is not a UUID."""
+
     code = "FLK-0002"
 
 
 class InvalidQuery(BadRequest):
+    """A query parameter has a value that the list does not know, or the cursor is not one that the list gave out."""
+
     code = "FLK-0304"
 
 
 class InvalidPageLimit(BadRequest):
+    """`limit` is outside 1 to 100."""
+
     code = "FLK-0309"
 
 
 class InvalidSortOrder(BadRequest):
+    """`sortOrder` is neither ASC nor DESC."""
+
     code = "FLK-0310"
 
 
 class ChangedConcurrently(Conflict):
+    """Another change was faster; read it again and decide anew."""
+
     code = "FLK-0350"
 
 
 class UnknownRoute(NotFound):
+    """There is no such route."""
+
     code = "FLK-0400"
 
 
@@ -127,98 +141,146 @@ class StoreUnavailable(Unavailable):
 
 
 class WorkflowNotFound(NotFound):
+    """The workflow does not exist."""
+
     code = "FLK-0100"
 
 
 class WorkflowNameTaken(Conflict):
+    """Another workflow has this name."""
+
     code = "FLK-0101"
 
 
 class WorkflowTransitionNotAllowed(Unprocessable):
+    """The workflow's status does not allow this transition."""
+
     code = "FLK-0102"
 
 
 class WorkflowNotEditable(Unprocessable):
+    """Only drafts can be changed, and active workflows cannot be deleted."""
+
     code = "FLK-0103"
 
 
 class UnknownExecutorInNode(NotFound):
+    """A node names an executor that is not in the catalog."""
+
     code = "FLK-0104"
 
 
 class InvalidCondition(Unprocessable):
+    """A conditional node has no condition, or a condition cannot be parsed."""
+
     code = "FLK-0105"
 
 
 class WorkflowNameMissing(BadRequest):
+    """The workflow's name is missing or blank."""
+
     code = "FLK-0110"
 
 
 class WorkflowNameTooLong(BadRequest):
+    """The workflow's name has more than 100 characters."""
+
     code = "FLK-0111"
 
 
 class WorkflowWithoutNodes(Unprocessable):
+    """A workflow without nodes cannot be activated."""
+
     code = "FLK-0112"
 
 
 class TooManyNodes(BadRequest):
+    """The workflow has more than 100 nodes."""
+
     code = "FLK-0113"
 
 
 class TooManyEdges(BadRequest):
+    """The workflow has more than 200 edges."""
+
     code = "FLK-0114"
 
 
 class UnknownEdgeEnd(BadRequest):
+    """An edge starts or ends at something that is not a node of the workflow."""
+
     code = "FLK-0115"
 
 
 class WorkflowWithoutTrigger(Unprocessable):
+    """A workflow without a trigger node cannot be activated."""
+
     code = "FLK-0116"
 
 
 class InvalidNodeId(BadRequest):
+    """A node's id is missing, used twice, or cannot be referred to."""
+
     code = "FLK-0120"
 
 
 class InvalidNodeType(BadRequest):
+    """A node's type is missing or unknown."""
+
     code = "FLK-0121"
 
 
 class InvalidEdgeId(BadRequest):
+    """An edge's id is missing or used twice."""
+
     code = "FLK-0130"
 
 
 class EdgeSourceMissing(BadRequest):
+    """An edge has no source."""
+
     code = "FLK-0131"
 
 
 class EdgeTargetMissing(BadRequest):
+    """An edge has no target."""
+
     code = "FLK-0132"
 
 
 class InvalidInputMapping(BadRequest):
+    """A node's `inputMapping` is invalid."""
+
     code = "FLK-0140"
 
 
 class InvalidOutputMapping(BadRequest):
+    """A node's `outputMapping` is invalid."""
+
     code = "FLK-0141"
 
 
 class InvalidTransforms(BadRequest):
+    """A node's `transforms` are invalid."""
+
     code = "FLK-0142"
 
 
 class InvalidProviderReference(BadRequest):
+    """A node's provider configuration is not named by a UUID, does not exist, or is disabled."""
+
     code = "FLK-0150"
 
 
 class ProviderMismatch(BadRequest):
+    """A node's executor belongs to another provider than its provider configuration."""
+
     code = "FLK-0151"
 
 
 class CyclicGraph(Unprocessable):
+    """The nodes after a trigger form a cycle."""
+
     code = "FLK-0508"
 
 
@@ -232,22 +294,32 @@ class DefinitionTooLarge(Unprocessable):
 
 
 class ExecutorNotFound(NotFound):
+    """The catalog has no such executor."""
+
     code = "FLK-0200"
 
 
 class InvalidExecutorConfig(BadRequest):
+    """A node names no executor, or a configuration violates the executor's schema."""
+
     code = "FLK-0201"
 
 
 class TriggerNotFound(NotFound):
+    """The catalog has no such trigger."""
+
     code = "FLK-0210"
 
 
 class InvalidTriggerConfig(Unprocessable):
+    """A trigger node violates the trigger's schema."""
+
     code = "FLK-0211"
 
 
 class ProviderNotFound(NotFound):
+    """The catalog has no such provider."""
+
     code = "FLK-0230"
 
 
@@ -255,14 +327,20 @@ class ProviderNotFound(NotFound):
 
 
 class ProviderConfigurationNotFound(NotFound):
+    """The provider configuration does not exist."""
+
     code = "FLK-0290"
 
 
 class ProviderConfigurationNameTaken(Conflict):
+    """Another provider configuration has this name."""
+
     code = "FLK-0291"
 
 
 class ProviderConfigurationTransitionNotAllowed(Unprocessable):
+    """The provider configuration already has this status."""
+
     code = "FLK-0292"
 
 
@@ -271,30 +349,44 @@ class ProviderConfigurationInUse(ProviderConfigurationTransitionNotAllowed):
 
 
 class ProviderConfigViolatesSchema(Unprocessable):
+    """`config` violates the provider's schema."""
+
     code = "FLK-0293"
 
 
 class UnknownProvider(NotFound):
+    """`providerId` is not in the catalog."""
+
     code = "FLK-0294"
 
 
 class ProviderConfigurationNameMissing(BadRequest):
+    """The provider configuration's name is missing or blank."""
+
     code = "FLK-0295"
 
 
 class ProviderConfigurationNameTooLong(BadRequest):
+    """The provider configuration's name has more than 100 characters."""
+
     code = "FLK-0296"
 
 
 class ProviderIdMissing(BadRequest):
+    """`providerId` is missing or blank."""
+
     code = "FLK-0297"
 
 
 class ProviderConfigMissing(BadRequest):
+    """`config` is missing or empty."""
+
     code = "FLK-0298"
 
 
 class ProviderConfigurationDescriptionTooLong(BadRequest):
+    """The provider configuration's description has more than 500 characters."""
+
     code = "FLK-0299"
 
 
@@ -302,43 +394,61 @@ class ProviderConfigurationDescriptionTooLong(BadRequest):
 
 
 class WebhookRouteTaken(Conflict):
+    """Another active workflow has registered this webhook's method and path."""
+
     code = "FLK-0360"
 
 
 class WebhookRouteNotFound(NotFound):
+    """No active workflow has registered this webhook."""
+
     code = "FLK-0361"
 
 
 class WebhookTokenInvalid(Unauthorized):
+    """`X-Webhook-Token` is missing or wrong."""
+
     code = "FLK-0362"
 
 
 class WebhookBodyTooLarge(TooLarge):
+    """The body of a webhook delivery exceeds 1 MiB."""
+
     code = "FLK-0363"
 
 
 class ExecutionNotFound(NotFound):
+    """The execution does not exist."""
+
     code = "FLK-0500"
 
 
 class WorkflowNotActive(Unprocessable):
+    """Only active workflows can be executed."""
+
     code = "FLK-0501"
 
 
 class ExecutionNotFinished(Unprocessable):
+    """The results of an execution can be read when it has ended."""
+
     code = "FLK-0502"
 
 
 class IdempotencyKeyReused(Conflict):
+    """The idempotency key has been used for another request."""
+
     code = "FLK-0505"
 
 
 class ExecutionBodyTooLarge(TooLarge):
+    """The body exceeds 1 MiB."""
+
     code = "FLK-0506"
 
 
 class IdempotencyKeyInvalid(BadRequest):
-    """Absent, blank, longer than 255 characters or not printable."""
+    """`Idempotency-Key` is absent, blank, longer than 255 characters or not printable."""
 
     code = "FLK-0509"
 

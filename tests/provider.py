@@ -1,6 +1,7 @@
 """A provider on loopback that behaves as each request asks: `POST /<behaviour>` with optional numbers in the path."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -95,12 +96,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Callers may be killed while they wait."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def running_provider() -> Iterator[Provider]:
     """A provider for as long as the block runs."""
     provider = Provider("")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"provider": provider}))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"provider": provider}))
     provider.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

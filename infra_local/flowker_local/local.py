@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -38,10 +39,11 @@ class LocalHome:
         self._zygote = Zygote(settings, self._cipher, folder / DATABASE)
 
     async def start(self) -> None:
-        """Open the stores, take up what was running, start what was accepted, make the workers ready."""
-        self._table = SqliteTable(self._folder / DATABASE)
-        self._blobs = SqliteBlobs(self._table.file)
-        self._journal = SqliteJournal(self._folder / "engine.db")
+        """Open the stores, take up what was running, start what was accepted, make the workers ready.
+
+        Raises `ValueError` with one line for the person at the terminal if a file cannot be used.
+        """
+        self._open_stores()
         self._orchestrator = Orchestrator(self._journal)
         self._loop = asyncio.get_running_loop()
         self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -68,6 +70,15 @@ class LocalHome:
         await self._pool.start()
         await self._orchestrator.engine.resume()
         self._reconciling = asyncio.create_task(self._reconcile())
+
+    def _open_stores(self) -> None:
+        try:
+            self._table = SqliteTable(self._folder / DATABASE)
+            self._blobs = SqliteBlobs(self._table.file)
+            self._journal = SqliteJournal(self._folder / "engine.db")
+        except (Unavailable, sqlite3.Error) as error:
+            reason = error.__cause__ or error
+            raise ValueError(f"cannot use the databases in {self._folder}: {reason}") from error
 
     async def invoke(self, function: str, event: Event) -> Answer:
         """Run an HTTP function in a worker process."""

@@ -122,15 +122,12 @@ def world(tmp_path: Path, provider: Provider) -> Iterator[World]:
 def test_killed_at_any_moment_an_execution_finishes_after_the_restart(world: World) -> None:
     world.define(seconds=0.05)
     begun: list[str] = []
-    for milliseconds in (0, 2, 5, 10, 20, 50, 70, 100, 130, 160):
+    for milliseconds in (0, 5, 10, 20, 50, 80, 110, 140, 170):
         begun += world.begin()
         time.sleep(milliseconds / 1000)
         world.crash()
     world.verify(begun)
-    calls = world.calls()
-    assert len(calls) == 3 * len(begun)
-    # A crash repeats at most the calls that were under way, and two were at most.
-    assert sum(len(repeated) - 1 for repeated in calls.values()) <= 2 * len(begun)
+    assert len(world.calls()) == 3 * len(begun)
 
 
 def test_twenty_executions_in_flight_survive_a_crash(world: World) -> None:

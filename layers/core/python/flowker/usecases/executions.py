@@ -126,7 +126,8 @@ class Executions:
         return self._start_again(unfinished, instant(self.clock.now()))
 
     def _start_again(self, statuses: Sequence[ExecutionStatus], before: str) -> int:
-        query = PageQuery(100, "startedAt", ascending=True, where={"status": statuses})
+        where = {"status": [status.value for status in statuses]}
+        query = PageQuery(100, "startedAt", ascending=True, where=where)
         started = 0
         while True:
             page = self.executions.list(query)

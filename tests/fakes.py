@@ -1,6 +1,6 @@
 """Stand-ins for the outside world. Each is held to the contract tests of what it stands for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -16,6 +16,11 @@ from flowker.adapters.items import (
     Update,
     Write,
 )
+from flowker.adapters.table_rules import passes
+from flowker.errors import StoreUnavailable
+from flowker.model.exact_json import Json
+from flowker.model.execution import Execution
+from flowker.model.outbound import OutboundRequest, OutboundResponse
 
 
 class MemoryTable:
@@ -38,7 +43,7 @@ class MemoryTable:
                 if key.table == query.table
                 and item.get(index.pk) == query.pk
                 and _in_range(item.get(index.sk), query)
-                and all(item.get(name) in values for name, values in query.where.items())
+                and passes(item, query)
             ]
         found.sort(key=lambda item: str(item[index.sk]), reverse=not query.forward)
         return found[: query.limit]
@@ -127,3 +132,56 @@ class MemoryBlobs:
 
     def get(self, key: str) -> bytes:
         return self._blobs[key]
+
+
+class RecordingMachines:
+    """An orchestrator that only remembers what it was told to run. While `unavailable`, it refuses to start anything."""
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, Json] = {}
+        self.started: list[str] = []
+        self.unavailable = False
+
+    def publish(self, name: str, definition: Json) -> str:
+        self.definitions[name] = definition
+        return name
+
+    def start(self, execution: Execution) -> None:
+        if self.unavailable:
+            raise StoreUnavailable("throttled")
+        if execution.id not in self.started:
+            self.started.append(execution.id)
+
+
+class ScriptedCompletions:
+    """Time passes while somebody waits: `meanwhile` happens, and what was waited for is remembered."""
+
+    def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        self.waited: list[tuple[str, float]] = []
+        self._meanwhile = meanwhile
+
+    def wait(self, execution_id: str, seconds: float) -> None:
+        self.waited.append((execution_id, seconds))
+        self._meanwhile()
+
+
+class ScriptedHttp:
+    """Providers that answer in turn with what the script says, and its last line for ever.
+
+    A line is a status (with a small JSON body), an exception to raise, or what to do before answering 200.
+    """
+
+    def __init__(self, *script: int | Exception | Callable[[], object]) -> None:
+        self.sent: list[OutboundRequest] = []
+        self._script = list(script or [200])
+
+    def send(self, request: OutboundRequest) -> OutboundResponse:
+        self.sent.append(request)
+        line = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if isinstance(line, Exception):
+            raise line
+        if not isinstance(line, int):
+            line()
+        status = line if isinstance(line, int) else 200
+        headers = {"Content-Type": "application/json"}
+        return OutboundResponse(status, "OK", request.url, headers, b'{"score":15}')

@@ -1,5 +1,6 @@
 """Workflows as clients send them, with unique names."""
 
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -46,8 +47,7 @@ def workflow(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> dict[s
 
 def chain(*nodes: dict[str, Any]) -> dict[str, Any]:
     """A workflow in which each node follows the one before it."""
-    ends = zip(nodes, nodes[1:], strict=False)
-    return workflow(list(nodes), [edge(one["id"], other["id"]) for one, other in ends])
+    return workflow(list(nodes), [edge(one["id"], other["id"]) for one, other in pairwise(nodes)])
 
 
 def payment_validation(configuration_id: str, path: str, **executor_data: Any) -> dict[str, Any]:

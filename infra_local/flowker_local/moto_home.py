@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import boto3
 from botocore.config import Config
 from moto import mock_aws
+from moto.core.model_instances import reset_model_data
 
 from flowker import wiring
 from flowker.adapters import keys
@@ -71,7 +72,10 @@ class MotoHome:
             record_execution=_function_arn("record_execution"),
             state_machine_role=f"arn:aws:iam::{ACCOUNT}:role/flowker-state-machines",
         )
-        create_tables(self.clients["dynamodb"], {name: settings.table(name) for name in keys.TABLES})
+        names = {name: settings.table(name) for name in keys.TABLES}
+        create_tables(
+            self.clients["dynamodb"], names, streams=False
+        )  # nothing reads them, and moto copies them a lot
         location = {"LocationConstraint": REGION}
         self.clients["s3"].create_bucket(Bucket=settings.bucket, CreateBucketConfiguration=location)
         parts = aws_parts(settings, self.clients.__getitem__)
@@ -154,7 +158,10 @@ class _OneAtATime:
 
         def serially(*arguments: Any, **named: Any) -> Any:
             with self._lock:
-                return attribute(*arguments, **named)
+                try:
+                    return attribute(*arguments, **named)
+                finally:
+                    reset_model_data()  # moto keeps a copy of its tables for every transaction there ever was
 
         return serially
 

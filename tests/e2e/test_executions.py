@@ -347,7 +347,7 @@ def five(api: Api, provider: Provider) -> dict[str, Any]:
     return {"workflow": workflow_id, "ids": ids}
 
 
-def walked(api: Api, five: dict[str, Any], limit: int = 100, **parameters: Any) -> list[str]:
+def walked(api: Api, five: dict[str, Any], limit: int = 100, **parameters: Any) -> list[int]:
     """The ids on all pages, each as its number among the five."""
     page = listed(api, workflowId=five["workflow"], limit=limit, **parameters)
     found = list(page["items"])

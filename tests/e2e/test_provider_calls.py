@@ -1,4 +1,4 @@
-"""Calls to providers: what is sent, who it is sent as, what is repeated, and what a failure leaves (Flowker spec d.6–d.8, g, h).
+"""Calls to providers: what is sent, as whom, what is repeated, and what a failure leaves (Flowker spec d.6–d.8, g, h).
 
 Repetitions wait 1, 2, 4 and 8 seconds, so all executions are started at once and looked at afterwards.
 """

@@ -387,7 +387,7 @@ def test_numbers_come_out_digit_by_digit_as_they_went_in(
             conditional("same", f"call.sent[0] == {INTEGER} AND workflow.numbers[1] == 0.1"),
         ),
     )
-    content = '{"inputData":{"numbers":[%s]}}' % ",".join(numbers)
+    content = f'{{"inputData":{{"numbers":[{",".join(numbers)}]}}}}'
     headers = {"Idempotency-Key": unique(), "Content-Type": "application/json", "Prefer": "wait=20"}
     started = expect(
         api.post(f"/v1/workflows/{workflow_id}/executions", content=content, headers=headers), 201

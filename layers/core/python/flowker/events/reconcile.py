@@ -1,4 +1,4 @@
-"""Every minute: start what was accepted but never started (architecture §5)."""
+"""Every minute: start what was accepted but never started, end what nobody reported the end of (architecture §5)."""
 
 from typing import Any
 
@@ -6,5 +6,7 @@ from flowker import wiring
 
 
 def handle(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Answers `{started}`: how many executions were handed to the orchestrator again."""
-    return {"started": wiring.executions().start_pending()}
+    """Answers `{started, ended}`: how many executions were handed to the orchestrator again, and how many were failed
+    because their time is over."""
+    executions = wiring.executions()
+    return {"started": executions.start_pending(), "ended": executions.end_overdue()}

@@ -10,6 +10,7 @@ from flowker.errors import EXECUTION_TIMED_OUT, NODE_FAILED
 from flowker.model import exact_json
 from flowker.model.execution import Outcome
 from flowker.model.instant import instant
+from flowker.usecases.executions import timed_out
 
 Event = dict[str, Any]
 
@@ -39,8 +40,7 @@ def _from_status(detail: dict[str, Any], at: str) -> Outcome | None:
     """None for states that are no end; success is recorded by the last task itself."""
     status = detail["status"]
     if status == "TIMED_OUT":
-        message = f"execution timeout: not finished within its time limit ({EXECUTION_TIMED_OUT})"
-        return Outcome(at=at, error_message=message, error_code=EXECUTION_TIMED_OUT)
+        return timed_out(at)
     if status in ("FAILED", "ABORTED"):
         return _failed(detail.get("error") or status.lower(), detail.get("cause") or "", at)
     return None

@@ -1,12 +1,14 @@
 """Start executions and follow them (Flowker spec a.4, d.1, d.9, d.10)."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from flowker.compiler.emit import EXECUTION_SECONDS
 from flowker.errors import (
+    EXECUTION_TIMED_OUT,
     ExecutionNotFinished,
     IdempotencyKeyReused,
     NotFound,
@@ -37,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 UNSTARTED_AFTER = timedelta(seconds=30)
 """An execution that is still pending after this long is started again."""
+OVERDUE_AFTER = timedelta(seconds=EXECUTION_SECONDS + 60)
+"""Nothing runs for longer: the state machine has ended, and whoever had to report it had a minute for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,27 +120,45 @@ class Executions:
 
     def start_pending(self) -> int:
         """Start what was accepted but never started; returns how many."""
-        before = instant(self.clock.now() - UNSTARTED_AFTER)
-        return self._start_again([ExecutionStatus.PENDING], before)
+        return self._start_again([ExecutionStatus.PENDING], self.clock.now() - UNSTARTED_AFTER)
 
     def start_unfinished(self) -> int:
         """Start whatever has not ended, for an orchestrator that may have lost runs; those it knows are left alone, and
         recorded steps are not repeated. Returns how many."""
         unfinished = [status for status in ExecutionStatus if not status.terminal]
-        return self._start_again(unfinished, instant(self.clock.now()))
+        return self._start_again(unfinished, self.clock.now())
 
-    def _start_again(self, statuses: Sequence[ExecutionStatus], before: str) -> int:
+    def _start_again(self, statuses: Sequence[ExecutionStatus], until: datetime) -> int:
+        started = 0
+        for execution in self._accepted(statuses, until):
+            self._hand_over(execution)
+            started += 1
+        return started
+
+    def end_overdue(self) -> int:
+        """Fail what has been running for longer than its state machine may: nobody reported how it ended (spec d.11).
+        Returns how many."""
+        limit = self.clock.now() - OVERDUE_AFTER
+        ended = 0
+        for execution in self._accepted([ExecutionStatus.RUNNING], limit):
+            # Accepted long ago does not mean started long ago; the first step tells.
+            steps = self.executions.history(execution.id).steps.values()
+            if any(step.executed_at <= instant(limit) for step in steps):
+                ended += self.executions.finish(execution.id, timed_out(instant(self.clock.now())))
+        return ended
+
+    def _accepted(self, statuses: Sequence[ExecutionStatus], until: datetime) -> Iterator[Execution]:
+        """Executions in these states that were accepted until then, oldest first."""
         where = {"status": [status.value for status in statuses]}
         query = PageQuery(100, "startedAt", ascending=True, where=where)
-        started = 0
         while True:
             page = self.executions.list(query)
-            late = [execution for execution in page.items if execution.started_at <= before]
-            for execution in late:
-                self._hand_over(execution)
-            started += len(late)
-            if page.next_cursor is None or len(late) < len(page.items):
-                return started
+            for execution in page.items:
+                if execution.started_at > instant(until):
+                    return
+                yield execution
+            if page.next_cursor is None:
+                return
             query = replace(query, cursor=page.next_cursor)
 
     def settled(self, execution: Execution, seconds: float) -> Execution:
@@ -180,6 +202,12 @@ def fingerprint_of(workflow_id: str, data: Mapping[str, Any]) -> str:
     return exact_json.digest(
         [workflow_id, {name: value for name, value in data.items() if name != "_webhook"}]
     )
+
+
+def timed_out(at: str) -> Outcome:
+    """The end of an execution that took too long (Flowker spec d.7)."""
+    message = f"execution timeout: not finished within its time limit ({EXECUTION_TIMED_OUT})"
+    return Outcome(at=at, error_message=message, error_code=EXECUTION_TIMED_OUT)
 
 
 def _final_output(history: History, revision: Plan) -> Json:

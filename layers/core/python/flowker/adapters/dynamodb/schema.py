@@ -9,10 +9,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def create_tables(client: "DynamoDBClient", names: Mapping[str, str]) -> None:
+def create_tables(client: "DynamoDBClient", names: Mapping[str, str], *, streams: bool = True) -> None:
     """Create every table under its physical name and wait until all can be used."""
     for table, physical in names.items():
-        client.create_table(**create_table_request(table, physical))
+        request = create_table_request(table, physical)
+        if not streams:
+            request.pop("StreamSpecification", None)
+        client.create_table(**request)
     waiter = client.get_waiter("table_exists")
     for physical in names.values():
         waiter.wait(TableName=physical, WaiterConfig={"Delay": 1})

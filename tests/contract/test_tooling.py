@@ -2,18 +2,17 @@
 
 import os
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.verbs import ROOT, make
+
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def planned(*arguments: str) -> str:
-    """What make would do, on a machine where nothing is set up yet."""
-    command = ["make", "-n", "--always-make", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    """What a verb would do on a machine where nothing is set up yet."""
+    return make("-n", "--always-make", *arguments)
 
 
 def test_every_folder_of_tests_is_run() -> None:
@@ -28,7 +27,7 @@ def _test_files() -> list[Path]:
 
 
 def test_make_alone_lists_every_verb() -> None:
-    listed = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = make()
     (verbs,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
     assert re.findall(r"^  make (\w+) ", listed, re.MULTILINE) == verbs.split()
 

@@ -1,7 +1,8 @@
 """The documents tell the truth: their commands are run against a started Flowker, and print what is shown."""
 
+import os
 import shlex
-import subprocess
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 
 from tests.documents import as_shown, blocks, console, run
 from tests.servers import Server
+from tests.verbs import ROOT, make
 
-ROOT = Path(__file__).parents[2]
 TOURS = [ROOT / "README.md", ROOT / "docs" / "guides" / "first-workflow.md"]
 
 
@@ -21,10 +22,8 @@ class Sample(Server):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         variables = [f"PORT={self.port}", f"DATA={folder}"]
-        plan = subprocess.run(
-            ["make", "-n", "dev", *variables], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        (command,) = [line for line in plan.stdout.splitlines() if line.startswith("exec ")]
+        plan = make("-n", "dev", *variables)
+        (command,) = [line for line in plan.splitlines() if line.startswith("exec ")]
         program, *self._arguments = shlex.split(command)[1:]
         assert program == ".venv/bin/flowker"
 
@@ -51,6 +50,9 @@ def test_make_dev_prints_what_the_readme_shows(sample: Sample) -> None:
     assert as_shown(shown, sample.greeting())
 
 
+@pytest.mark.skipif(
+    shutil.which("curl") is None and os.environ.get("CI") != "true", reason="curl is not installed"
+)
 @pytest.mark.parametrize("document", TOURS, ids=lambda path: path.name)
 def test_the_commands_of_a_document_print_what_it_shows(
     sample: Sample, document: Path, tmp_path: Path

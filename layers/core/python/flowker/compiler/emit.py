@@ -19,6 +19,7 @@ from flowker.compiler.blocks import Block, Blocks, Parallel, entering, members
 from flowker.compiler.topology import Knowledge
 from flowker.compiler.units import Unit, Units
 from flowker.model.graph import Edge, NodeKind
+from flowker.nodes.calls import declared_timeout
 
 RUN_NODE = "${RunNode}"
 RECORD_EXECUTION = "${RecordExecution}"
@@ -26,7 +27,6 @@ RECORD_EXECUTION = "${RecordExecution}"
 
 EXECUTION_SECONDS = 300
 """The whole execution (Flowker spec d.7)."""
-CALL_SECONDS = 30
 SLACK_SECONDS = 30
 """On top of a node's own timeout: cold start, reading, writing."""
 
@@ -166,10 +166,12 @@ class _Emitter:
         return self._closing(state, follow, sequence)
 
     def _seconds(self, unit: Unit) -> int:
+        """A provider's own timeout may change after this, so a call without one of the node's is bounded by the whole."""
         node = self._topology.nodes[unit.head]
-        timeout = node.settings.get("timeout") if node.type is NodeKind.EXECUTOR else None
-        own = math.ceil(timeout) if isinstance(timeout, int | float) and timeout > 0 else CALL_SECONDS
-        return min(own, EXECUTION_SECONDS) + SLACK_SECONDS
+        if node.type is not NodeKind.EXECUTOR:
+            return SLACK_SECONDS
+        declared = math.ceil(declared_timeout(node.settings)) or EXECUTION_SECONDS
+        return min(declared + SLACK_SECONDS, EXECUTION_SECONDS)
 
     def _parallel(self, block: Parallel, sequence: _Sequence, position: int, states: States) -> State:
         known = self._topology.known_at(entering(block.units, self._units))

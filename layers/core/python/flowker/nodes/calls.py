@@ -70,7 +70,7 @@ def build_call(
         },
         body=_encode(body),
         auth=static.get("auth") or build(provider.config),
-        timeout=_timeout(data, provider.config, static),
+        timeout=_timeout(data, provider.config),
     )
 
 
@@ -168,15 +168,20 @@ def _encode(body: Json) -> bytes | None:
     return body.encode() if isinstance(body, str) else exact_json.dumps(body).encode()
 
 
-def _timeout(data: Mapping[str, Any], config: Mapping[str, Any], static: Mapping[str, Any]) -> float:
+def _timeout(data: Mapping[str, Any], config: Mapping[str, Any]) -> float:
     """Seconds: the node's own, else the provider's, else 30."""
     candidates = (
-        _positive(data.get("timeout")),
-        _positive(static.get("timeout_seconds")),
+        declared_timeout(data),
         _positive(config.get("timeout_seconds")),
         _positive(config.get("timeout_ms")) / 1000,
     )
     return next((seconds for seconds in candidates if seconds > 0), DEFAULT_TIMEOUT)
+
+
+def declared_timeout(data: Mapping[str, Any]) -> float:
+    """Seconds that an executor node itself allows for a call, 0 where it leaves that to its provider."""
+    own = _positive(data.get("timeout"))
+    return own or (_positive(data.get("timeout_seconds")) if data.get("executorId") == "http" else 0.0)
 
 
 def _positive(value: object) -> float:

@@ -14,7 +14,7 @@ from flowker.model.graph import Graph, Node, NodeKind
 from flowker.model.workflow import Launch, WebhookRoute, Workflow
 from flowker.ports import StateMachines, WorkflowStore
 from flowker.usecases.references import refusal
-from flowker.usecases.webhooks import routes_of
+from flowker.usecases.webhooks import normalised, routes_of
 
 _NOT_SCHEMA = ("triggerType", "triggerId")
 _FUNDAMENTAL = ("FLK-0112", "FLK-0116")
@@ -85,9 +85,12 @@ def _triggers(graph: Graph) -> list[Diagnostic]:
             findings += [
                 Diagnostic(
                     "FLK-0211",
-                    f'trigger "{node.id}": {found.message}',
+                    f'trigger "{node.id}": {found.path[-1] if found.path else "data"} {found.message}',
                     f"/nodes/{number}/data{found.pointer}",
                 )
                 for found in violations(CATALOG.triggers["webhook"].schema, declared, formats=True)
             ]
+            if declared.get("path") and not normalised(str(declared["path"])):
+                message = f'trigger "{node.id}": path is empty, nothing could be delivered to it'
+                findings.append(Diagnostic("FLK-0211", message, f"/nodes/{number}/data/path"))
     return findings

@@ -7,8 +7,9 @@ import asyncio
 import pickle
 import socket
 import struct
+from collections import deque
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 _LENGTH = struct.Struct("!I")
 
@@ -50,6 +51,11 @@ class WorkerEnd:
         content = self._reader.read(_LENGTH.unpack(header)[0])
         return pickle.loads(content)  # noqa: S301 - see the module's docstring
 
+    def tell(self, operation: str, *arguments: object) -> None:
+        """As `call`, without waiting for an answer; what goes wrong there is logged there."""
+        with self._lock:
+            self.send(("tell", operation, arguments))
+
     def call(self, operation: str, *arguments: object) -> Any:
         """Let the main process do something; raises what it raised."""
         with self._lock:
@@ -60,31 +66,53 @@ class WorkerEnd:
         return value
 
 
-class MainEnd:
-    """The main process's side of one worker."""
+class MainEnd(asyncio.Protocol):
+    """The main process's side of one worker, in the event loop; one reader at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport
+        self._buffer = bytearray()
+        self._messages: deque[Any] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._lost = False
 
     @staticmethod
     async def over(connection: socket.socket) -> "MainEnd":
-        reader, writer = await asyncio.open_connection(sock=connection, limit=2**20)
-        return MainEnd(reader, writer)
+        _, end = await asyncio.get_running_loop().create_connection(MainEnd, sock=connection)
+        return end
 
-    async def send(self, message: object) -> None:
-        self._writer.write(_packed(message))
-        await self._writer.drain()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclasses
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= _LENGTH.size:
+            end = _LENGTH.size + _LENGTH.unpack_from(self._buffer)[0]
+            if len(self._buffer) < end:
+                break
+            self._messages.append(pickle.loads(self._buffer[_LENGTH.size : end]))  # noqa: S301 - see above
+            del self._buffer[:end]
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._wake()
+
+    def send(self, message: object) -> None:
+        self._transport.write(_packed(message))
 
     async def receive(self) -> Any:
-        """The next message. Raises `asyncio.IncompleteReadError` when the worker is gone."""
-        header = await self._reader.readexactly(_LENGTH.size)
-        content = await self._reader.readexactly(_LENGTH.unpack(header)[0])
-        return pickle.loads(content)  # noqa: S301 - see the module's docstring
+        """The next message. Raises `ConnectionResetError` when the worker is gone."""
+        while not self._messages:
+            if self._lost:
+                raise ConnectionResetError("the worker process is gone")
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._messages.popleft()
 
-    async def close(self) -> None:
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except OSError:
-            return
+    def close(self) -> None:
+        self._transport.close()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

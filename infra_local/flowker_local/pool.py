@@ -50,7 +50,7 @@ class Pool:
         if self._reaper is not None:
             self._reaper.cancel()
         for worker in self._idle:
-            await worker.channel.close()
+            worker.channel.close()
         self._idle.clear()
 
     async def invoke(self, function: str, event: Event) -> Answer:
@@ -59,29 +59,32 @@ class Pool:
             worker = self._idle.pop() if self._idle else await self._spawn()
             try:
                 answer = await self._converse(worker.channel, function, event)
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                await worker.channel.close()
+            except ConnectionError as error:
+                worker.channel.close()
                 raise WorkerLost(function) from error
             except asyncio.CancelledError:
-                await worker.channel.close()
+                worker.channel.close()
                 raise
             worker.idle_since = time.monotonic()
             self._idle.append(worker)
             return answer
 
     async def _converse(self, channel: MainEnd, function: str, event: Event) -> Answer:
-        await channel.send((function, event))
+        channel.send((function, event))
         while True:
             message = await channel.receive()
             if message[0] == "result":
                 answer: Answer = message[1]
                 return answer
-            _, operation, arguments = message
+            kind, operation, arguments = message
             try:
                 reply = (True, await self._dispatch(operation, arguments))
             except Exception as error:  # whatever it was, the worker asked and decides
                 reply = failure(error)
-            await channel.send(reply)
+                if kind == "tell":
+                    logger.exception("%s failed", operation)
+            if kind == "call":
+                channel.send(reply)
 
     async def _spawn(self) -> _Worker:
         return _Worker(await MainEnd.over(self._zygote.spawn()))
@@ -92,4 +95,4 @@ class Pool:
             await asyncio.sleep(IDLE_SECONDS / 4)
             long_ago = time.monotonic() - IDLE_SECONDS
             while len(self._idle) > self._least and self._idle[0].idle_since < long_ago:
-                await self._idle.pop(0).channel.close()
+                self._idle.pop(0).channel.close()

@@ -47,12 +47,14 @@ class RemoteEngine:
 
     def __init__(self, channel: WorkerEnd) -> None:
         self._call = channel.call
+        self._tell = channel.tell
 
     def publish(self, name: str, definition: Json) -> str:
         return str(self._call("publish", name, definition))
 
     def start(self, execution: Execution) -> None:
-        self._call("start", execution)
+        """Not waited for: the execution is accepted, and what does not start now is started by the reconciler."""
+        self._tell("start", execution)
 
     def wait(self, execution_id: str, seconds: float) -> None:
         self._call("wait", execution_id, seconds)

@@ -39,9 +39,12 @@ class WorkerEnd:
         self._connection = connection
         self._reader = connection.makefile("rb")
         self._lock = Lock()
+        self._told = b""
 
     def send(self, message: object) -> None:
-        self._connection.sendall(_packed(message))
+        """Send what was told before and this, in one go: waking the other process is what costs."""
+        told, self._told = self._told, b""
+        self._connection.sendall(told + _packed(message))
 
     def receive(self) -> Any:
         """The next message. Raises `EOFError` when the main process is gone."""
@@ -52,9 +55,9 @@ class WorkerEnd:
         return pickle.loads(content)  # noqa: S301 - see the module's docstring
 
     def tell(self, operation: str, *arguments: object) -> None:
-        """As `call`, without waiting for an answer; what goes wrong there is logged there."""
+        """As `call`, without an answer and together with the next message; what goes wrong there is logged there."""
         with self._lock:
-            self.send(("tell", operation, arguments))
+            self._told += _packed(("tell", operation, arguments))
 
     def call(self, operation: str, *arguments: object) -> Any:
         """Let the main process do something; raises what it raised."""

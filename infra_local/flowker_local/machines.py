@@ -46,12 +46,13 @@ class Orchestrator:
         self._engine.start(execution.launch.machine, execution.id, state_input(execution))
 
     async def wait(self, execution_id: str, seconds: float, ended: Callable[[], bool]) -> None:
-        """Return when the run has ended or the time is up. `ended` is asked after listening has begun."""
+        """Return when the run has ended or the time is up. `ended` is asked after listening has begun, if
+        the engine does not know the run."""
         event = asyncio.Event()
         waiting = self._waiting.setdefault(execution_id, set())
         waiting.add(event)
         try:
-            if not ended():
+            if self._engine.is_running(execution_id) or not ended():
                 async with asyncio.timeout(seconds):
                     await event.wait()
         except TimeoutError:

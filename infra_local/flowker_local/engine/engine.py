@@ -127,6 +127,11 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._journal.flush()
 
+    def is_running(self, name: str) -> bool:
+        """Whether a run of that name is under way, its end not even about to be reported."""
+        run, _ = self._runs.get(name, (None, None))
+        return run is not None and run.end is None
+
     def running(self) -> int:
         """How many runs are under way."""
         return len(self._runs)

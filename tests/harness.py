@@ -11,7 +11,7 @@ from typing import Any
 from flowker import wiring
 from flowker.adapters.stepfunctions import state_input
 from flowker.compiler.compile import compile_graph
-from flowker.compiler.emit import RECORD_EXECUTION, RUN_NODE
+from flowker.compiler.policy import RECORD_EXECUTION, RUN_NODE
 from flowker.errors import FlowkerError, NodeError
 from flowker.events import record_execution, run_node
 from flowker.model import exact_json

@@ -31,8 +31,11 @@ class Gateway:
         self._invoke = invoke
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise NotImplementedError(scope["type"])
+        if scope["type"] == "websocket":
+            await send(
+                {"type": "websocket.close", "code": 1000}
+            )  # refuses the handshake: there are no sockets
+            return
         body = await _body(receive)
         event = _event(scope, body)
         try:

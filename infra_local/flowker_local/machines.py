@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flowker.adapters.stepfunctions import state_input
-from flowker.compiler.emit import RECORD_EXECUTION, RUN_NODE
+from flowker.compiler.policy import RECORD_EXECUTION, RUN_NODE
 from flowker.events import record_execution, run_node
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution

@@ -72,13 +72,6 @@ def test_a_data_dir_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     refused(attempt(file / "below"), str(file))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_data_dir_is_told(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o500)
-    refused(attempt(folder), str(folder))
-
-
 def test_a_data_dir_of_the_other_profile_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with Server(folder) as server:

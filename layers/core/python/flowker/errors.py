@@ -13,7 +13,8 @@
       ProviderUnavailable       transient: the state machine retries
       NodeFailed                final: the execution has been recorded as failed
 
-Only `http/problems.py` knows how a family maps to an HTTP status. `docs/reference/errors.md` lists every code.
+Longer than other modules, because it is the only list. Only `http/problems.py` knows how a family maps to an HTTP
+status. `docs/reference/errors.md` lists every code.
 """
 
 from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from flowker.adapters import keys
 from flowker.adapters.items import Blobs, Cipher, Table
 from flowker.adapters.polling import PollingCompletions
 from flowker.adapters.stores.executions import ItemExecutionStore
-from flowker.compiler.emit import RECORD_EXECUTION, RUN_NODE
+from flowker.compiler.policy import RECORD_EXECUTION, RUN_NODE
 from flowker.settings import Settings, product_version
 
 if TYPE_CHECKING:

@@ -16,54 +16,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowker.compiler.blocks import Block, Blocks, Parallel, entering, members
+from flowker.compiler.policy import (
+    ABANDON,
+    CATCH,
+    DONE,
+    EXECUTION_SECONDS,
+    FAILED,
+    FINISH,
+    RECORD_EXECUTION,
+    RETRY,
+    RUN_NODE,
+    SLACK_SECONDS,
+)
 from flowker.compiler.topology import Knowledge
 from flowker.compiler.units import Unit, Units
 from flowker.model.graph import Edge, NodeKind
 from flowker.nodes.calls import declared_timeout
-
-RUN_NODE = "${RunNode}"
-RECORD_EXECUTION = "${RecordExecution}"
-"""Placeholders for the two functions; whoever publishes a definition puts the real references in."""
-
-EXECUTION_SECONDS = 300
-"""The whole execution (Flowker spec d.7)."""
-SLACK_SECONDS = 30
-"""On top of a node's own timeout: cold start, reading, writing."""
-
-ATTEMPTS = 5
-"""Per provider call, with 1, 2, 4 and 8 seconds between them (Flowker spec d.7)."""
-
-_DONE, _FINISH, _FAILED, _ABANDON = (
-    "execution.done",
-    "execution.finish",
-    "execution.failed",
-    "execution.abandon",
-)
-
-_RETRY = [
-    {
-        "ErrorEquals": ["ProviderUnavailable"],
-        "IntervalSeconds": 1,
-        "BackoffRate": 2.0,
-        "MaxAttempts": ATTEMPTS - 1,
-    },
-    {
-        "ErrorEquals": [
-            "StoreUnavailable",
-            "Lambda.ServiceException",
-            "Lambda.AWSLambdaException",
-            "Lambda.SdkClientException",
-            "Lambda.TooManyRequestsException",
-        ],
-        "IntervalSeconds": 1,
-        "BackoffRate": 2.0,
-        "MaxAttempts": 5,
-    },
-]
-_CATCH = [
-    {"ErrorEquals": ["NodeFailed"], "ResultPath": "$.error", "Next": _FAILED},
-    {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": _ABANDON},
-]
 
 _IDS = {"executionId.$": "$.executionId", "revision.$": "$.revision", "entry.$": "$.entry"}
 """What every task is told, and every branch starts with."""
@@ -122,7 +90,7 @@ class _Emitter:
         )
         self._emit(top, states)
         return {
-            "StartAt": start.get("Next", _FINISH),
+            "StartAt": start.get("Next", FINISH),
             "TimeoutSeconds": EXECUTION_SECONDS,
             "States": states | self._endings(states),
         }
@@ -161,7 +129,7 @@ class _Emitter:
             "Parameters": parameters,
             "ResultPath": f"$.live.u{self._unit_key[unit.head]}" if kept else None,
             "TimeoutSeconds": self._seconds(unit),
-            "Retry": _RETRY,
+            "Retry": RETRY,
         }
         return self._closing(state, follow, sequence)
 
@@ -202,7 +170,7 @@ class _Emitter:
     def _closing(self, state: State, follow: State, sequence: _Sequence) -> State:
         """Add where to go next, and what happens to errors; an error in a branch fails the whole parallel state."""
         if sequence.top:
-            state["Catch"] = _CATCH
+            state["Catch"] = CATCH
         if follow.get("End") and self._exports(sequence):
             state["OutputPath"] = "$.live"
         return state | follow
@@ -229,11 +197,11 @@ class _Emitter:
         if default is None and sequence.top:
             if ran is not None and all(self._units.head_of[edge.source] == ran.head for edge in asked):
                 finish = [self._edge_key[edge.id] for edge in asked]
-                default = _DONE
+                default = DONE
             else:
-                default = _FINISH
+                default = FINISH
         if not rules:
-            return ({"End": True} if default in (None, _DONE) else {"Next": default}), finish
+            return ({"End": True} if default in (None, DONE) else {"Next": default}), finish
         if default is None:
             default = f"{name}.none"
             states[default] = self._closing({"Type": "Pass"}, {"End": True}, sequence)
@@ -288,21 +256,21 @@ class _Emitter:
     def _endings(self, states: States) -> States:
         """The states that end an execution, as far as they are used."""
         execution = {"executionId.$": "$.executionId"}
-        record = {"Type": "Task", "Resource": RECORD_EXECUTION, "ResultPath": None, "Retry": _RETRY[1:]}
+        record = {"Type": "Task", "Resource": RECORD_EXECUTION, "ResultPath": None, "Retry": RETRY[1:]}
         targets = {state.get("Next") for state in states.values()} | self._used
         endings: States = {}
-        if _DONE in self._used:
-            endings[_DONE] = {"Type": "Succeed"}
-        if _FINISH in targets or not states:
-            endings[_FINISH] = {**record, "Parameters": execution, "TimeoutSeconds": 60, "End": True}
+        if DONE in self._used:
+            endings[DONE] = {"Type": "Succeed"}
+        if FINISH in targets or not states:
+            endings[FINISH] = {**record, "Parameters": execution, "TimeoutSeconds": 60, "End": True}
         if states:
-            endings[_ABANDON] = {
+            endings[ABANDON] = {
                 **record,
                 "Parameters": {**execution, "error.$": "$.error"},
                 "TimeoutSeconds": 60,
-                "Next": _FAILED,
+                "Next": FAILED,
             }
-            endings[_FAILED] = {"Type": "Fail", "Error": "ExecutionFailed"}
+            endings[FAILED] = {"Type": "Fail", "Error": "ExecutionFailed"}
         return endings
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from flowker.compiler.emit import EXECUTION_SECONDS
+from flowker.compiler.policy import EXECUTION_SECONDS
 from flowker.errors import (
     EXECUTION_TIMED_OUT,
     ExecutionNotFinished,

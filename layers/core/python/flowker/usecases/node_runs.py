@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from flowker.compiler.emit import ATTEMPTS
+from flowker.compiler.policy import ATTEMPTS
 from flowker.compiler.units import Unit
 from flowker.errors import NodeFailed, ProviderUnavailable
 from flowker.expressions.conditions import parse

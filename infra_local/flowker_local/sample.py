@@ -6,13 +6,14 @@ approve or reject. What is there from an earlier start is used again.
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from decimal import Decimal
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-
-import httpx
+from urllib.parse import urlencode, urlsplit
 
 from flowker import wiring
 from flowker.model import exact_json
@@ -116,55 +117,72 @@ def _decision(node_id: str, name: str, outcome: str, y: int) -> dict[str, Any]:
     }
 
 
+class _Client:
+    """Flowker's own API, as a user calls it; the standard library's client, because another one's import would be felt."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        self._address = urlsplit(url)
+        self._headers = {"Content-Type": "application/json"} | ({"X-API-Key": key} if key else {})
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON answer. Raises `RuntimeError` for any that is no success."""
+        connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=30)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), self._headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path}: {answer.status} {content.decode()}")
+        return json.loads(content)
+
+
 async def present(url: str, key: str | None, *, allowed: bool) -> None:
     """Set the sample up, validate one payment while printing its steps, and print commands to go on with."""
     if not allowed:
         print("  the sample needs --allow-private-destinations: its provider is on loopback", flush=True)
         return
-    headers = {"X-API-Key": key} if key else {}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
-        workflow_id = await set_up(client, start_provider())
-        print(f"  sample workflow {workflow_id}: POST /v1/webhooks/{WEBHOOK}", flush=True)
-        answer = await client.post(f"/v1/webhooks/{WEBHOOK}", json=PAYMENT)
-        execution_id = answer.raise_for_status().json()["executionId"]
-        print(
-            f"  payment {PAYMENT['transactionId']} of {PAYMENT['amount']} accepted as execution {execution_id}",
-            flush=True,
-        )
-        await _follow(execution_id)
-        results = (await client.get(f"/v1/executions/{execution_id}/results")).raise_for_status().json()
-        print(f"  decision: {json.dumps(results.get('finalOutput'))}", flush=True)
+    await asyncio.to_thread(_present, url, key)
+
+
+def _present(url: str, key: str | None) -> None:
+    client = _Client(url, key)
+    workflow_id = set_up(client, start_provider())
+    print(f"  sample workflow {workflow_id}: POST /v1/webhooks/{WEBHOOK}", flush=True)
+    execution_id = client.call("POST", f"/v1/webhooks/{WEBHOOK}", PAYMENT)["executionId"]
+    payment = f"{PAYMENT['transactionId']} of {PAYMENT['amount']}"
+    print(f"  payment {payment} accepted as execution {execution_id}", flush=True)
+    _follow(execution_id)
+    results = client.call("GET", f"/v1/executions/{execution_id}/results")
+    print(f"  decision: {json.dumps(results.get('finalOutput'))}", flush=True)
     _commands(url, key, workflow_id)
 
 
-async def set_up(client: httpx.AsyncClient, provider: str) -> str:
+def set_up(client: _Client, provider: str) -> str:
     """Create what is missing and point the configuration at the provider; returns the active workflow's id."""
     config = {"base_url": provider}
-    existing = await _named(client, "/v1/provider-configurations", PROVIDER_NAME)
+    existing = _named(client, "/v1/provider-configurations", PROVIDER_NAME)
     if existing is None:
         body: dict[str, Any] = {"name": PROVIDER_NAME, "providerId": "http", "config": config}
-        existing = (await client.post("/v1/provider-configurations", json=body)).raise_for_status().json()
+        existing = client.call("POST", "/v1/provider-configurations", body)
     else:
-        path = f"/v1/provider-configurations/{existing['id']}"
-        (await client.patch(path, json={"config": config})).raise_for_status()
-    found = await _named(client, "/v1/workflows", WORKFLOW_NAME)
+        client.call("PATCH", f"/v1/provider-configurations/{existing['id']}", {"config": config})
+    found = _named(client, "/v1/workflows", WORKFLOW_NAME)
     if found is None:
-        created = (
-            (await client.post("/v1/workflows", json=workflow(existing["id"]))).raise_for_status().json()
-        )
+        created = client.call("POST", "/v1/workflows", workflow(existing["id"]))
         found = {"id": created["workflowId"], "status": "draft"}
     workflow_id = str(found["id"])
     for status, verb in (("inactive", "draft"), ("draft", "activate")):
         if found["status"] == status:
-            found = (await client.post(f"/v1/workflows/{workflow_id}/{verb}")).raise_for_status().json()
+            found = client.call("POST", f"/v1/workflows/{workflow_id}/{verb}")
     return workflow_id
 
 
-async def _named(client: httpx.AsyncClient, path: str, name: str) -> dict[str, Any] | None:
+def _named(client: _Client, path: str, name: str) -> dict[str, Any] | None:
     cursor = ""
     while True:
-        parameters = {"limit": "100", **({"cursor": cursor} if cursor else {})}
-        page = (await client.get(path, params=parameters)).raise_for_status().json()
+        page = client.call("GET", f"{path}?{urlencode({'limit': 100, 'cursor': cursor})}")
         for item in page["items"]:
             if item["name"] == name:
                 found: dict[str, Any] = item
@@ -174,15 +192,13 @@ async def _named(client: httpx.AsyncClient, path: str, name: str) -> dict[str, A
         cursor = page["nextCursor"]
 
 
-async def _follow(execution_id: str) -> None:
+def _follow(execution_id: str) -> None:
     """Print each step once it is recorded, until the execution has ended."""
     printed: set[str] = set()
     while True:
-        history = await asyncio.to_thread(wiring.execution_store().history, execution_id)
+        history = wiring.execution_store().history(execution_id)
         launch = history.execution.launch
-        revision = plan(
-            await asyncio.to_thread(wiring.workflow_store().revision, launch.revision), launch.entry
-        )
+        revision = plan(wiring.workflow_store().revision(launch.revision), launch.entry)
         for node in revision.ordered(history.steps):
             step = history.steps[node.id]
             if node.id not in printed:
@@ -195,7 +211,7 @@ async def _follow(execution_id: str) -> None:
         if history.execution.status.terminal:
             print(f"  execution {history.execution.status}", flush=True)
             return
-        await asyncio.sleep(0.01)
+        time.sleep(0.01)
 
 
 def _commands(url: str, key: str | None, workflow_id: str) -> None:

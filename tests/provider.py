@@ -47,7 +47,15 @@ class _Handler(BaseHTTPRequestHandler):
     provider: Provider
 
     def _serve(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        """Answer a request that arrived whole; one whose caller died while sending it is no call."""
+        length = int(self.headers.get("Content-Length", 0))
+        raw = self.rfile.read(length)
+        if len(raw) == length:
+            self._behave(raw)
+        else:
+            self.close_connection = True
+
+    def _behave(self, raw: bytes) -> None:
         try:
             body = json.loads(raw) if raw else None
         except ValueError:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_TRANSIENT = frozenset({408, 425, 429})
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundRequest:
@@ -28,6 +30,11 @@ class OutboundResponse:
     url: str
     headers: Mapping[str, str]
     body: bytes
+
+
+def transient(status: int) -> bool:
+    """Whether the same request may be answered differently a little later (Flowker spec d.7 [R])."""
+    return status in _TRANSIENT or status >= 500
 
 
 class CallFailed(Exception):

@@ -1,15 +1,19 @@
-"""Write the pages of docs/reference/ that the code itself is the source of: `python docs/generate.py`.
+"""Write the pages of docs/reference/ that the code itself is the source of: `python -m docs.generate`.
 
 With `--check`, only tell which pages are out of date.
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from docs import limits, settings
 from flowker import errors
 from flowker.errors import FlowkerError
-from flowker.http.problems import STATUSES, TITLES, status_of
+from flowker.http.openapi.document import document
+from flowker.http.openapi.responses import meaning
+from flowker.http.problems import STATUSES, status_of, title_of
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -31,7 +35,7 @@ what forbids an activation by JSON pointer into the workflow, such as `/nodes/0/
 """
 
 FAILURES = """
-Executions that failed say why in `errorCode`:
+Executions that failed say why in `errorCode`, stages of a connectivity test in `details.code`:
 
 | Code | Meaning |
 |---|---|
@@ -52,20 +56,14 @@ def _below(base: type[FlowkerError]) -> Iterator[type[FlowkerError]]:
         yield from _below(child)
 
 
-def meaning(error: type[FlowkerError]) -> str:
-    """The first paragraph of its docstring, on one line."""
-    if error is FlowkerError:
-        return "An unexpected failure; it has been logged."
-    return " ".join((vars(error)["__doc__"] or "").split("\n\n")[0].split())
-
-
 def errors_page() -> str:
     """The codes of errors.py with their statuses and meanings."""
     rows = []
     for error in concrete_errors():
         status = status_of(error(""))
-        phrase = TITLES.get(status, status.phrase)
-        rows.append(f"| `{error.code}` | {int(status)} {phrase} | `{error.__name__}` | {meaning(error)} |\n")
+        rows.append(
+            f"| `{error.code}` | {int(status)} {title_of(status)} | `{error.__name__}` | {meaning(error)} |\n"
+        )
     failures = {
         code: name.replace("_", " ").capitalize()
         for name, code in vars(errors).items()
@@ -79,7 +77,17 @@ def errors_page() -> str:
     )
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"errors.md": errors_page}
+def openapi_page() -> str:
+    """The document of the API, for people and tools that read it without a running Flowker."""
+    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "errors.md": errors_page,
+    "limits.md": limits.page,
+    "settings.md": settings.page,
+    "openapi.json": openapi_page,
+}
 """What makes each generated page of the reference."""
 
 

@@ -20,7 +20,7 @@ from flowker.adapters.table_rules import passes
 from flowker.errors import StoreUnavailable
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
-from flowker.model.outbound import OutboundRequest, OutboundResponse
+from flowker.model.outbound import CallFailed, OutboundRequest, OutboundResponse
 
 
 class MemoryTable:
@@ -135,11 +135,12 @@ class MemoryBlobs:
 
 
 class RecordingMachines:
-    """An orchestrator that only remembers what it was told to run. While `unavailable`, it refuses to start anything."""
+    """An orchestrator that only remembers what it was told to run and to stop. While `unavailable`, it does neither."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, Json] = {}
         self.started: list[str] = []
+        self.stopped: list[str] = []
         self.unavailable = False
 
     def publish(self, name: str, definition: Json) -> str:
@@ -151,6 +152,11 @@ class RecordingMachines:
             raise StoreUnavailable("throttled")
         if execution.id not in self.started:
             self.started.append(execution.id)
+
+    def stop(self, execution: Execution) -> None:
+        if self.unavailable:
+            raise StoreUnavailable("throttled")
+        self.stopped.append(execution.id)
 
 
 class ScriptedCompletions:
@@ -165,23 +171,36 @@ class ScriptedCompletions:
         self._meanwhile()
 
 
+Line = int | tuple[int, dict[str, str]] | Exception | Callable[[], object]
+
+
 class ScriptedHttp:
     """Providers that answer in turn with what the script says, and its last line for ever.
 
-    A line is a status (with a small JSON body), an exception to raise, or what to do before answering 200.
+    A line is a status (with a small JSON body), a status with headers of its own, an exception to raise, or what to do
+    before answering 200.
     """
 
-    def __init__(self, *script: int | Exception | Callable[[], object]) -> None:
+    def __init__(self, *script: Line) -> None:
         self.sent: list[OutboundRequest] = []
+        self.refusal: CallFailed | None = None
+        """What is said about every destination."""
         self._script = list(script or [200])
+
+    def judge(self, url: str, timeout: float) -> None:
+        if self.refusal is not None:
+            raise self.refusal
 
     def send(self, request: OutboundRequest) -> OutboundResponse:
         self.sent.append(request)
         line = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         if isinstance(line, Exception):
             raise line
+        headers = {"Content-Type": "application/json"}
+        if isinstance(line, tuple):
+            line, own = line
+            headers |= own
         if not isinstance(line, int):
             line()
         status = line if isinstance(line, int) else 200
-        headers = {"Content-Type": "application/json"}
         return OutboundResponse(status, "OK", request.url, headers, b'{"score":15}')

@@ -46,6 +46,9 @@ class FakeHttp:
     answer: Answer
     calls: list[OutboundRequest] = field(default_factory=list)
 
+    def judge(self, url: str, timeout: float) -> None:
+        """Everything may be called."""
+
     def send(self, request: OutboundRequest) -> OutboundResponse:
         self.calls.append(request)
         status, body = self.answer(request)
@@ -60,6 +63,9 @@ class _Nowhere:
         raise AssertionError("not used")
 
     def start(self, execution: Execution) -> None:
+        raise AssertionError("not used")
+
+    def stop(self, execution: Execution) -> None:
         raise AssertionError("not used")
 
     def wait(self, execution_id: str, seconds: float) -> None:

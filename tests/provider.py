@@ -20,6 +20,7 @@ class Call:
     headers: dict[str, str]
     body: Any
     raw: bytes = b""
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -27,8 +28,10 @@ class Provider:
     """What arrived, and what to answer. Behaviours by first path segment:
 
     `/score` and anything unknown: 200 with `{"score": <amount/100>, "echo": body}`; `/status/<code>`: that status;
-    `/flaky/<n>/<code>`: the code for the first n calls of that path, then 200; `/slow/<seconds>`; `/big/<bytes>`;
-    `/redirect?to=<url>`; `/text`: plain text; `/empty`: 204; `/echo`: what was sent, byte by byte.
+    `/flaky/<n>/<code>`: the code for the first n calls of that path, then 200; `/flaky/<n>/<code>/<seconds>`: likewise,
+    with these as `Retry-After`; `/slow/<seconds>`; `/big/<bytes>`;
+    `/redirect?to=<url>`; `/text`: plain text; `/empty`: 204; `/echo`: what was sent, byte by byte;
+    `/decision/<word>`: 200 with `{"decision": <word>, "echo": body}`.
     """
 
     url: str
@@ -55,7 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.close_connection = True
 
-    def _behave(self, raw: bytes) -> None:
+    def _recorded(self, raw: bytes) -> tuple[Any, int]:
+        """The body, and how many calls of this path there were with this one."""
         try:
             body = json.loads(raw) if raw else None
         except ValueError:
@@ -65,18 +69,23 @@ class _Handler(BaseHTTPRequestHandler):
         )
         with self.provider.lock:
             self.provider.calls.append(call)
-            count = sum(other.path == self.path for other in self.provider.calls)
+            return body, sum(other.path == self.path for other in self.provider.calls)
+
+    def _behave(self, raw: bytes) -> None:
+        body, count = self._recorded(raw)
         words = self.path.split("?")[0].strip("/").split("/")
         if words[0] == "slow":
             time.sleep(float(words[1]))
         if words[0] == "status":
             self._answer(int(words[1]), b'{"error":"as asked"}')
         elif words[0] == "flaky" and count <= int(words[1]):
-            self._answer(int(words[2]), b'{"error":"not yet"}')
+            self._answer(int(words[2]), b'{"error":"not yet"}', _retry_after(words[3:]))
         elif words[0] == "big":
             self._answer(200, b'"' + b"x" * int(words[1]) + b'"')
         elif words[0] == "redirect":
             self._answer(302, b"", {"Location": self.path.split("to=")[1]})
+        elif words[0] == "decision":
+            self._answer(200, json.dumps({"decision": words[1], "echo": body}).encode())
         elif words[0] == "text":
             self._answer(200, b"plain", {"Content-Type": "text/plain"})
         elif words[0] == "empty":
@@ -102,6 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is inherited
         """Quiet."""
+
+
+def _retry_after(words: list[str]) -> dict[str, str]:
+    return {"Retry-After": words[0]} if words and words[0].isdigit() else {}
 
 
 class _Server(ThreadingHTTPServer):

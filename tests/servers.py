@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from tests import openapi
+
 KEY = "test-key-0123456789"
 START_SECONDS = 30.0
 TLS = ssl.create_default_context()
@@ -101,7 +103,10 @@ class Server:
 
 
 class Api:
-    """The HTTP API as a client sees it; a fresh connection pool for each instance."""
+    """The HTTP API as a client sees it; a fresh connection pool for each instance.
+
+    Every answer is held to the published document, see `tests/openapi.py`.
+    """
 
     def __init__(self, url: str, key: str | None = KEY) -> None:
         headers = {"X-API-Key": key} if key else {}
@@ -111,26 +116,25 @@ class Api:
         self.http.close()
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        return self.http.request(method, path, **arguments)
+        answer = self.http.request(method, path, **arguments)
+        openapi.conforms(answer)
+        return answer
 
     def get(self, path: str, **arguments: Any) -> httpx.Response:
-        return self.http.get(path, **arguments)
+        return self.request("GET", path, **arguments)
 
     def post(self, path: str, body: Any = None, **arguments: Any) -> httpx.Response:
-        return (
-            self.http.post(path, json=body, **arguments)
-            if body is not None
-            else self.http.post(path, **arguments)
-        )
+        content = {} if body is None else {"json": body}
+        return self.request("POST", path, **content, **arguments)
 
     def put(self, path: str, body: Any) -> httpx.Response:
-        return self.http.put(path, json=body)
+        return self.request("PUT", path, json=body)
 
     def patch(self, path: str, body: Any) -> httpx.Response:
-        return self.http.patch(path, json=body)
+        return self.request("PATCH", path, json=body)
 
     def delete(self, path: str) -> httpx.Response:
-        return self.http.delete(path)
+        return self.request("DELETE", path)
 
     def results(self, execution_id: str, seconds: int = 25) -> dict[str, Any]:
         """The results of an execution once it has ended."""

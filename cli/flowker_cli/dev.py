@@ -6,14 +6,15 @@ import ipaddress
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowker.settings import Settings
-from flowker_local.data_dir import DataDir, UnusableDataDir
-from flowker_local.server import Home, PortBusy, listen, serve
+
+if TYPE_CHECKING:
+    from flowker_local.server import Home
 
 UNUSABLE = 2
 
@@ -30,20 +31,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     key = parser.add_mutually_exclusive_group()
     key.add_argument(
-        "--api-key", default=os.environ.get("FLOWKER_API_KEY"), help="key that callers must send"
+        "--api-key",
+        help="key that callers must send (default: $FLOWKER_API_KEY, or one that is made and kept in the data dir)",
     )
     key.add_argument("--no-auth", action="store_true", help="let everybody on this machine in")
     parser.add_argument("--no-sample", action="store_true", help="do not set up and run the sample workflow")
     parser.add_argument(
         "--allow-private-destinations",
         action="store_true",
-        default=os.environ.get("FLOWKER_SSRF_ALLOW_PRIVATE", "").lower() in ("1", "true"),
-        help="let workflows call providers on private and loopback addresses",
+        help="let workflows call providers on private and loopback addresses (or $FLOWKER_SSRF_ALLOW_PRIVATE)",
+    )
+    parser.add_argument(
+        "--cors-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let web pages of this origin call the API; repeat it for more, or * for all (or $FLOWKER_CORS_ORIGINS)",
+    )
+    parser.add_argument(
+        "--fault-injection",
+        action="store_true",
+        help="let requests ask to fail, by the header X-Test-Fault-Injection: timeout | unavailable "
+        "(or $FLOWKER_FAULT_INJECTION)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal. Returns 0, or 2 with one line on stderr if it cannot start."""
+    # What a server needs is not installed where only the other verbs are used.
+    from flowker_local.data_dir import DataDir, UnusableDataDir
+    from flowker_local.server import PortBusy, listen, serve
+
+    try:
+        _complete(options, os.environ)
+    except ValueError as error:
+        return _refuse(str(error))
     if options.no_auth and not _loopback(options.host):
         return _refuse("--no-auth is for loopback addresses only; use --api-key")
     try:
@@ -61,6 +83,8 @@ def run(options: argparse.Namespace) -> int:
             api_keys={"cli": sha256(key.encode()).hexdigest()} if key else {},
             authenticate=key is not None,
             allow_private_destinations=options.allow_private_destinations,
+            cors_origins=tuple(options.cors_origin),
+            fault_injection=options.fault_injection,
         )
         home = _home(options.profile, folder.path, settings)
         url = f"http://{_shown(options.host)}:{listener.getsockname()[1]}"
@@ -73,7 +97,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _home(profile: str, folder: Path, settings: Settings) -> Home:
+def _complete(options: argparse.Namespace, env: Mapping[str, str]) -> None:
+    """Take from the environment what was not said. Raises `ValueError`."""
+    given = Settings.from_env(env)
+    options.api_key = options.api_key or env.get("FLOWKER_API_KEY")
+    options.allow_private_destinations |= given.allow_private_destinations
+    options.cors_origin = options.cors_origin or given.cors_origins
+    options.fault_injection |= given.fault_injection
+
+
+def _home(profile: str, folder: Path, settings: Settings) -> "Home":
     if profile == "moto":
         from flowker_local.moto_home import MotoHome
 

@@ -116,7 +116,8 @@ def _text(body: bytes) -> tuple[str, bool]:
 
 
 async def _respond(answer: Mapping[str, Any], send: Send) -> None:
-    content = (answer.get("body") or "").encode()
+    text = answer.get("body") or ""
+    content = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
     headers = {name.lower(): str(value) for name, value in (answer.get("headers") or {}).items()}
     for name, values in (answer.get("multiValueHeaders") or {}).items():
         headers[name.lower()] = ",".join(values)

@@ -14,6 +14,7 @@ from flowker.events import reconcile
 from flowker.model.execution import Execution
 from flowker.ports import Http
 from flowker.settings import Settings
+from flowker_local.change_feed import AnnouncingTable, ChangeFeed, announces
 from flowker_local.engine import SqliteJournal
 from flowker_local.key_file import KeyFileCipher
 from flowker_local.machines import Orchestrator
@@ -50,14 +51,16 @@ class LocalHome:
             "write": self._write,
             "publish": self._publish,
             "start": self._start,
+            "stop": self._stop,
             "wait": self._wait,
             "put_blob": self._put_blob,
             "probe": self._probe,
         }
+        self._feed = ChangeFeed(self._orchestrator.in_thread)
         wiring.use(
             wiring.Home(
                 settings=self._settings,
-                table=self._table,
+                table=AnnouncingTable(self._table, self._tell_feed),
                 blobs=self._blobs,
                 cipher=self._cipher,
                 machines=_FromThreads(self._orchestrator, self._loop),
@@ -69,6 +72,7 @@ class LocalHome:
         self._pool = Pool(self._zygote, self._dispatch)
         await self._pool.start()
         await self._orchestrator.engine.resume()
+        self._feed.start()
         self._reconciling = asyncio.create_task(self._reconcile())
 
     def _open_stores(self) -> None:
@@ -89,6 +93,7 @@ class LocalHome:
         self._reconciling.cancel()
         await self._pool.close()
         await self._orchestrator.close(DRAIN_SECONDS)
+        await self._feed.stop()
         self._zygote.close()
         self._journal.close()
         self._table.close()
@@ -115,12 +120,20 @@ class LocalHome:
 
     async def _write(self, writes: Any) -> None:
         await asyncio.wrap_future(self._table.submit(writes))
+        if announces(writes):
+            self._feed.wake()
+
+    def _tell_feed(self) -> None:
+        self._loop.call_soon_threadsafe(self._feed.wake)
 
     async def _publish(self, name: str, definition: Any) -> str:
         return self._orchestrator.publish(name, definition)
 
     async def _start(self, execution: Execution) -> None:
         self._orchestrator.start(execution)
+
+    async def _stop(self, execution: Execution) -> None:
+        await self._orchestrator.stop(execution)
 
     async def _wait(self, execution_id: str, seconds: float) -> None:
         await self._orchestrator.wait(
@@ -146,6 +159,9 @@ class _FromThreads:
 
     def start(self, execution: Execution) -> None:
         self._run(lambda: self._orchestrator.start(execution))
+
+    def stop(self, execution: Execution) -> None:
+        asyncio.run_coroutine_threadsafe(self._orchestrator.stop(execution), self._loop).result()
 
     def _run(self, work: Callable[[], Any]) -> Any:
         async def there() -> Any:

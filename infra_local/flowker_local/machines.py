@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from flowker.adapters.stepfunctions import state_input
+from flowker.adapters.stepfunctions import STOPPED, state_input
 from flowker.compiler.policy import RECORD_EXECUTION, RUN_NODE
+from flowker.errors import StoreUnavailable
 from flowker.events import record_execution, run_node
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
@@ -45,6 +47,17 @@ class Orchestrator:
         """Idempotent by the execution's id."""
         self._engine.start(execution.launch.machine, execution.id, state_input(execution))
 
+    async def stop(self, execution: Execution) -> None:
+        """Abort the run if there is one, and tell who waits for it: its end is recorded already. Idempotent.
+
+        Raises `StoreUnavailable` if the engine's journal cannot be written; the run is stopped all the same.
+        """
+        self._wake(execution.id)
+        try:
+            await self._engine.stop(execution.id, STOPPED, "")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the journal of the engine could not be written: {error}") from error
+
     async def wait(self, execution_id: str, seconds: float, ended: Callable[[], bool]) -> None:
         """Return when the run has ended or the time is up. `ended` is asked after listening has begun, if
         the engine does not know the run."""
@@ -82,5 +95,8 @@ class Orchestrator:
         if end.status != "SUCCEEDED" and end.error != "ExecutionFailed":
             detail = {"name": end.name, "status": end.status, "error": end.error, "cause": end.cause}
             await self.in_thread(record_execution.handle, {"detail": detail}, None)
-        for event in self._waiting.get(end.name, ()):
+        self._wake(end.name)
+
+    def _wake(self, execution_id: str) -> None:
+        for event in self._waiting.get(execution_id, ()):
             event.set()

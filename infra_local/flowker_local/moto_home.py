@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,10 +25,12 @@ from flowker import wiring
 from flowker.adapters import keys
 from flowker.adapters.aws import aws_parts
 from flowker.adapters.dynamodb import create_tables
+from flowker.errors import StoreUnavailable
 from flowker.events import reconcile, record_execution
 from flowker.model.execution import Execution
 from flowker.ports import StateMachines
 from flowker.settings import Settings
+from flowker_local.change_feed import AnnouncingTable, ChangeFeed
 from flowker_local.functions import Context, handler
 from flowker_local.pool import Answer, Event
 
@@ -37,6 +39,8 @@ logger = logging.getLogger(__name__)
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
 WATCH_SECONDS = 0.2
+GATHER_SECONDS = 0.5
+"""For the audit trail: each transaction keeps everybody else from moto for a while."""
 RECONCILE_SECONDS = 60.0
 
 
@@ -47,16 +51,26 @@ class MotoHome:
         self._settings = settings
         self._one_event = asyncio.Lock()
         self._stack = contextlib.ExitStack()
+        self._wake: Callable[[], object] = lambda: None
 
     async def start(self) -> None:
         """Start the emulated services and create what the stack would have created."""
         self.open()
+        loop = asyncio.get_running_loop()
+        self._feed = ChangeFeed(asyncio.to_thread, gather=GATHER_SECONDS)
+        self._wake = lambda: loop.call_soon_threadsafe(self._feed.wake)
+        self._feed.start()
         self._background = [asyncio.create_task(self._watch()), asyncio.create_task(self._reconcile())]
 
     def open(self) -> None:
         """As `start`, without the tasks in the background."""
-        self._stack.enter_context(_environment(lambda_endpoint=self._stack.enter_context(_lambda_service())))
-        self._stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_environment(lambda_endpoint=stack.enter_context(_lambda_service())))
+            stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
+            self._create()
+            self._stack = stack.pop_all()  # all went well: what was entered stays until `shut`
+
+    def _create(self) -> None:
         session = boto3.Session(aws_access_key_id="moto", aws_secret_access_key="moto", region_name=REGION)  # noqa: S106
         config = Config(retries={"mode": "standard", "total_max_attempts": 1})
         self.clients: dict[str, Any] = {
@@ -82,7 +96,8 @@ class MotoHome:
         for probe in parts.probes.values():
             probe()  # moto loads a service on its first request, which takes seconds that no caller should wait for
         self._started = _Started(parts.machines)
-        wiring.use(wiring.home_of(settings, replace(parts, machines=self._started)))
+        table = AnnouncingTable(parts.table, lambda: self._wake())
+        wiring.use(wiring.home_of(settings, replace(parts, table=table, machines=self._started)))
 
     async def invoke(self, function: str, event: Event) -> Answer:
         """Run an HTTP function in a thread, one event at a time."""
@@ -95,6 +110,7 @@ class MotoHome:
         """Forget everything."""
         for task in self._background:
             task.cancel()
+        await self._feed.stop()
         self.shut()
 
     def shut(self) -> None:
@@ -141,6 +157,12 @@ class _Started:
         self._machines.start(execution)
         machine = execution.launch.machine.rsplit(":", 1)[1]
         self.arns.add(f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{machine}:{execution.id}")
+
+    def stop(self, execution: Execution) -> None:
+        try:
+            self._machines.stop(execution)
+        except AttributeError as error:  # moto's, for a run whose thread has not got going yet
+            raise StoreUnavailable("the run cannot be stopped yet") from error
 
 
 class _OneAtATime:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from itertools import islice
@@ -25,7 +25,7 @@ from flowker.errors import StoreUnavailable
 from flowker_local.sqlite_file import SqliteFile, SqliteReaders
 
 _COLUMNS = {
-    table: sorted({column for index in indexes.values() for column in (index.pk, index.sk)})
+    table: sorted({column for index in indexes.values() for column in (index.pk, index.sk)} - {"pk", "sk"})
     for table, indexes in TABLES.items()
 }
 _SELECT = {table: f"SELECT item FROM {table} WHERE pk = ? AND sk = ?" for table in TABLES}  # noqa: S608
@@ -37,6 +37,8 @@ _STORE = {
 }
 
 
+_PARSED = 250
+"""Rows parsed at a time."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -60,8 +62,9 @@ class SqliteReads:
     def query(self, query: Query) -> list[Item]:
         statement, values = _select(query)
         with self._file.rows(statement, values) as rows:
-            items = (json.loads(text) for (text,) in rows)
-            return list(islice((item for item in items if passes(item, query)), query.limit))
+            items = _items(rows, query.limit)
+            passing = (item for item in items if passes(item, query)) if query.where else items
+            return list(islice(passing, query.limit))
 
 
 class SqliteTable(SqliteReads):
@@ -102,6 +105,12 @@ def _item(row: tuple[str] | None) -> Item | None:
     return item
 
 
+def _items(rows: sqlite3.Cursor, limit: int | None) -> Iterator[Item]:
+    """All rows, read and parsed some at a time: that is twice as fast as one by one."""
+    while part := rows.fetchmany(min(limit or _PARSED, _PARSED)):
+        yield from json.loads(f"[{','.join(text for (text,) in part)}]")
+
+
 def _select(query: Query) -> tuple[str, list[str]]:
     """The statement for all items in the query's range, in order, and its values."""
     index = TABLES[query.table][query.index] if query.index else Index("pk", "sk")
@@ -127,11 +136,11 @@ def _select(query: Query) -> tuple[str, list[str]]:
 def _apply(writes: Sequence[Write], connection: sqlite3.Connection) -> None:
     for position, write in enumerate(writes):
         stored = None
-        if write.when is not None:
+        if write.when is not None or isinstance(write, Update):
             row = connection.execute(_SELECT[write.key.table], (write.key.pk, write.key.sk)).fetchone()
             stored = _item(row)
-            if not write.when.holds(stored):
-                raise ConditionFailed(position, stored)
+        if write.when is not None and not write.when.holds(stored):
+            raise ConditionFailed(position, stored)
         match write:
             case Put():
                 _store(write.key, write.item, connection)

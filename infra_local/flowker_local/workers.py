@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ class RemoteEngine:
     def start(self, execution: Execution) -> None:
         """Not waited for: the execution is accepted, and what does not start now is started by the reconciler."""
         self._tell("start", execution)
+
+    def stop(self, execution: Execution) -> None:
+        """Waited for: the run has stopped when this returns."""
+        self._call("stop", execution)
 
     def wait(self, execution_id: str, seconds: float) -> None:
         self._call("wait", execution_id, seconds)
@@ -142,7 +147,7 @@ def _serve(connection: socket.socket, settings: Settings, cipher: KeyFileCipher,
             cipher=cipher,
             machines=engine,
             completions=engine,
-            http=_no_calls,
+            http=partial(_outbound_http, settings),
             probes={"dynamodb": lambda: _read_nothing(table), "stepfunctions": engine.probe},
         )
     )
@@ -160,5 +165,8 @@ def _read_nothing(table: WorkerTable) -> None:
     table.get([keys.workflow("probe")])
 
 
-def _no_calls() -> Http:
-    raise RuntimeError("the HTTP functions do not call providers")
+def _outbound_http(settings: Settings) -> Http:
+    """Made by the workers that test connections, and no earlier: it takes a while to import."""
+    from flowker.adapters.aws import outbound_http
+
+    return outbound_http(settings)

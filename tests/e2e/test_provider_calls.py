@@ -128,21 +128,13 @@ def test_a_redirect_to_where_calls_may_go_is_followed(calls: Calls) -> None:
 
 
 @pytest.mark.usefixtures("repeated")  # likewise, where the test above is skipped
-def test_executors_without_a_runner_fail_and_say_so(api: Api) -> None:
-    config = {
-        "onboarding_base_url": "https://onboarding.example",
-        "transaction_base_url": "https://transaction.example",
-        "organization_id": "org",
-        "ledger_id": "ledger",
-    }
-    body = {"name": unique(), "providerId": "midaz", "config": config}
-    configuration = expect(api.post("/v1/provider-configurations", body), 201)["id"]
-    node = executor("post", configuration, executorId="midaz.create-transaction")
+def test_a_call_that_cannot_be_built_fails_and_says_why(calls: Calls, api: Api) -> None:
+    node = executor("get", calls.configure(), url="items/${workflow.missing}")
     results = api.results(execute(api, activate(api, chain(trigger(), node)), {}))
-    assert results["status"] == "failed"
-    assert "FLK-0220" in results["errorMessage"]
-    assert 'node "post"' in results["errorMessage"]
-    assert results["stepResults"][0]["attempts"] == 1
+    cause = "field not found: workflow.missing"
+    assert results["errorMessage"] == f'node "get": failed to build runner input: {cause} (FLK-0504)'
+    (step,) = results["stepResults"]
+    assert (step["status"], step["errorMessage"], step["attempts"]) == ("failed", cause, 1)
 
 
 # --- what is sent ----------------------------------------------------------------------------------------------------

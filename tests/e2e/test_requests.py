@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from flowker.http.routes import ROUTES
+from flowker.http.routes import PUBLIC, ROUTES
 from tests.samples import create_configuration, create_workflow, unique
 from tests.servers import Api, expect
 
@@ -30,7 +30,7 @@ def _requests(*, public: bool) -> list[tuple[str, str]]:
     return [
         (method, re.sub(r"\{\w+\+?\}", UNKNOWN, route.path))
         for route in ROUTES
-        if (route.function == "health") is public
+        if (route.function in PUBLIC) is public
         for method in route.methods
     ]
 
@@ -44,7 +44,7 @@ def test_every_route_but_the_public_ones_asks_for_the_key(target: str, nobody: A
 
 def test_the_public_routes_answer_without_a_key(nobody: Api) -> None:
     for method, path in _requests(public=True):
-        expect(nobody.request(method, path), 200)
+        assert nobody.request(method, path).status_code in (200, 302, 404)
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,16 @@ AT_SAVE: list[tuple[str, Change, int, str, str | None]] = [
         put("nodes.1.data.inputMapping", [{"source": "", "target": "a"}]),
         400,
         "FLK-0140",
-        "nodes[1].data.inputMapping",
+        "nodes[1].data.inputMapping[0].source",
+    ),
+    (
+        "an input mapping whose transformation lacks what it needs",
+        put(
+            "nodes.1.data.inputMapping", [*MAPPING, {**MAPPING[0], "transformation": {"type": "add_prefix"}}]
+        ),
+        400,
+        "FLK-0140",
+        "nodes[1].data.inputMapping[1].transformation.config.prefix",
     ),
     (
         "an output mapping that is no list",
@@ -199,11 +208,57 @@ AT_SAVE: list[tuple[str, Change, int, str, str | None]] = [
         "nodes[1].data.outputMapping",
     ),
     (
-        "an unknown transformation",
+        "an output mapping with an unknown transformation",
+        put("nodes.1.data.outputMapping", [{**MAPPING[0], "transformation": {"type": "explode"}}]),
+        400,
+        "FLK-0141",
+        "nodes[1].data.outputMapping[0].transformation.type",
+    ),
+    (
+        "an unknown operation",
         put("nodes.1.data.transforms", [{"operation": "explode", "spec": {"a": 1}}]),
         400,
         "FLK-0142",
-        "nodes[1].data.transforms",
+        "nodes[1].data.transforms[0].operation",
+    ),
+    (
+        "an operation without a spec",
+        put("nodes.1.data.transforms", [{"operation": "shift"}]),
+        400,
+        "FLK-0142",
+        "nodes[1].data.transforms[0].spec",
+    ),
+    (
+        "an operation with an empty spec",
+        put("nodes.1.data.transforms", [{"operation": "pass"}, {"operation": "concat", "spec": {}}]),
+        400,
+        "FLK-0142",
+        "nodes[1].data.transforms[1].spec",
+    ),
+    (
+        "an action that transforms with a layout that is none",
+        put(
+            "nodes.2.data",
+            {
+                "action": "transform",
+                "transforms": [
+                    {
+                        "operation": "timestamp",
+                        "spec": {"at": {"inputFormat": "$now", "outputFormat": "YYYY"}},
+                    }
+                ],
+            },
+        ),
+        400,
+        "FLK-0142",
+        "nodes[2].data.transforms[0].spec.at.outputFormat",
+    ),
+    (
+        "an output with a mapping that cannot be read",
+        put("nodes.2.data.mapping", [{"source": "a", "target": "a[*]"}]),
+        400,
+        "FLK-0140",
+        "nodes[2].data.mapping[0].target",
     ),
     ("a name that is taken", _name_taken, 409, "FLK-0101", None),
 ]
@@ -376,6 +431,21 @@ def test_a_draft_that_cannot_run_is_kept_but_not_activated(
     body = expect(api.post(f"/v1/workflows/{workflow_id}/activate"), status, code)
     assert list(body["fields"]) == fields
     assert expect(api.get(f"/v1/workflows/{workflow_id}"), 200)["status"] == "draft"
+
+
+@pytest.mark.skip_moto
+@pytest.mark.parametrize(
+    ("condition", "position"),
+    [("workflow.a ==", 14), ("workflow.a = 1", 12), ("(workflow.a", 12), ("a == b == c", 8), ('x == "', 6)],
+)
+def test_what_is_wrong_with_a_condition_is_told_with_its_position(
+    api: Api, condition: str, position: int
+) -> None:
+    on_edge = edge("start", "c", condition=condition)
+    workflow_id = create_workflow(api, _document(trigger(), conditional("c", condition), edges=[on_edge]))
+    body = expect(api.post(f"/v1/workflows/{workflow_id}/activate"), 422, "FLK-0105")
+    assert list(body["fields"]) == ["/nodes/1/data/condition", "/edges/0/condition"]
+    assert all(text.endswith(f"(at character {position})") for text in body["fields"].values())
 
 
 def test_activation_checks_again_what_the_executors_refer_to(api: Api, provider: Provider) -> None:

@@ -31,6 +31,23 @@ class Conversation:
         return str(shown.get("workflowId") or shown.get("id") or shown.get("executionId") or "")
 
 
+def _talk_of_executors(talk: Conversation, provider: Provider, secret: str) -> None:
+    executors = "/v1/executors"
+    body = {
+        "name": unique(),
+        "baseUrl": f"{provider.url}/{unique()}",
+        "endpoints": [{"name": "get", "path": "/", "method": "GET"}],
+        "authentication": {"type": "bearer", "config": {"token": secret}},
+    }
+    found = talk.asked(201, "POST", executors, body)
+    talk.ask("POST", executors, body)  # the name is taken
+    talk.ask("POST", executors, {**body, "name": unique(), "baseUrl": f"https://user:{secret}@host.test"})
+    talk.asked(200, "PATCH", f"{executors}/{found}", body)
+    talk.asked(200, "POST", f"{executors}/{found}/test")
+    talk.asked(200, "GET", f"{executors}/{found}")
+    talk.asked(200, "GET", executors)
+
+
 def _talk(talk: Conversation, provider: Provider, secret: str, token: str) -> None:
     """Put the secrets everywhere they may go, and look everywhere they might come out."""
     configurations = "/v1/provider-configurations"
@@ -45,6 +62,8 @@ def _talk(talk: Conversation, provider: Provider, secret: str, token: str) -> No
     talk.ask("PATCH", f"{configurations}/{found}", {"config": {"api_key": secret}})
     talk.asked(200, "GET", f"{configurations}/{found}")
     talk.asked(200, "GET", configurations)
+    talk.asked(200, "POST", f"{configurations}/{found}/test")
+    _talk_of_executors(talk, provider, secret)
     path = unique()
     nodes = [
         trigger(path=path, method="POST", verify_token=token),

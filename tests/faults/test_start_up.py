@@ -14,13 +14,16 @@ import pytest
 from tests.servers import KEY, TLS, Server, free_port
 
 
-def attempt(folder: Path, *options: str, port: int | None = None) -> subprocess.CompletedProcess[str]:
+def attempt(
+    folder: Path, *options: str, port: int | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Start a server that is expected to refuse."""
     command = [
         sys.executable, "-m", "flowker_cli.main", "dev",
         "--port", str(port or free_port()), "--data-dir", str(folder), "--no-sample", *options,
     ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=environment())
+    env = environment() | variables
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=env)
 
 
 def environment() -> dict[str, str]:
@@ -70,6 +73,12 @@ def test_a_data_dir_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     file.write_text("not a folder")
     refused(attempt(file), str(file))
     refused(attempt(file / "below"), str(file))
+
+
+def test_an_environment_variable_that_makes_no_sense_is_told(tmp_path: Path) -> None:
+    done = attempt(tmp_path / "data", FLOWKER_SSRF_ALLOW_PRIVATE="yes")
+    refused(done, "FLOWKER_SSRF_ALLOW_PRIVATE", "true or false")
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_data_dir_of_the_other_profile_is_told(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from flowker.adapters.items import Item, Key, Query, Table, Write
 from flowker.model.execution import Claim, Execution, ExecutionStatus, Outcome, Step, StepStatus
+from flowker.model.executor_configuration import ExecutorConfiguration, ExecutorConfigurationStatus
 from flowker.model.graph import Edge, Graph, Node, NodeKind
 from flowker.model.page import Cursor, Page, PageQuery
 from flowker.model.provider import ProviderConfiguration, ProviderConfigurationStatus
@@ -76,6 +77,21 @@ def configuration(**values: Any) -> ProviderConfiguration:
         "updated_at": instant(0),
     }
     return ProviderConfiguration.model_validate(defaults | values)
+
+
+def executor_configuration(**values: Any) -> ExecutorConfiguration:
+    configuration_id = str(uuid4())
+    defaults = {
+        "id": configuration_id,
+        "name": f"executor {configuration_id}",
+        "base_url": "https://executor.example",
+        "endpoints": [{"name": "score", "path": "/score", "method": "POST", "timeout": 30}],
+        "authentication": {"type": "bearer", "config": {"token": "hunter2-hunter2"}},
+        "status": ExecutorConfigurationStatus.CONFIGURED,
+        "created_at": instant(0),
+        "updated_at": instant(0),
+    }
+    return ExecutorConfiguration.model_validate(defaults | values)
 
 
 def execution(workflow_id: str | None = None, **values: Any) -> Execution:
@@ -188,9 +204,9 @@ class InterruptedTable:
     def __init__(
         self,
         table: Table,
-        after_get: Sequence[Callable[[], None]] = (),
-        after_query: Sequence[Callable[[], None]] = (),
-        before_write: Sequence[Callable[[], None]] = (),
+        after_get: Sequence[Callable[[], object]] = (),
+        after_query: Sequence[Callable[[], object]] = (),
+        before_write: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._table = table
         self._after_get = list(after_get)

@@ -1,11 +1,15 @@
 """The lists of workflows and provider configurations, page by page, over every home's table (Flowker spec a.1)."""
 
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from flowker.adapters import keys
 from flowker.adapters.items import Put, Table
+from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
+from flowker.adapters.stores.listing import MOST_BYTES
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.errors import InvalidQuery
@@ -18,6 +22,7 @@ from tests.integration.samples import (
     InterruptedTable,
     WatchedTable,
     configuration,
+    executor_configuration,
     in_order,
     instant,
     listed,
@@ -32,6 +37,16 @@ def workflows_over(table: Table) -> ItemWorkflowStore:
 
 def configurations_over(table: Table) -> ItemProviderConfigurationStore:
     return ItemProviderConfigurationStore(table, MemoryBlobs(), PlainCipher())
+
+
+class ReadBlobs(MemoryBlobs):
+    """Blobs that count how many were read."""
+
+    reads = 0
+
+    def get(self, key: str) -> bytes:
+        self.reads += 1
+        return super().get(key)
 
 
 @BOTH_DIRECTIONS
@@ -85,6 +100,56 @@ def test_no_request_names_more_keys_than_a_read_takes() -> None:
     page = store.list(PageQuery(100, "createdAt"))
     assert (len(page.items), page.next_cursor is None) == (100, False)
     assert watched.gets == [100, 100]
+
+
+def large(share: float) -> dict[str, str]:
+    """Metadata that take this share of a page."""
+    return {"text": "x" * int(MOST_BYTES * share)}
+
+
+@BOTH_DIRECTIONS
+@pytest.mark.parametrize("kind", ["workflows", "executors", "provider configurations"])
+def test_a_page_ends_before_it_is_too_large_for_an_answer(kind: str, ascending: bool, table: Table) -> None:
+    make: Callable[..., Any]
+    store: Any
+    store, make = {
+        "workflows": (workflows_over(table), workflow),
+        "executors": (
+            ItemExecutorConfigurationStore(table, MemoryBlobs(), PlainCipher()),
+            executor_configuration,
+        ),
+        "provider configurations": (configurations_over(table), configuration),
+    }[kind]
+    shares = [0.0, 0.3, 0.3, 0.3, 0.6, 1.1, 0.2, 0.0]
+    added = [
+        make(metadata=large(share), created_at=instant(number), updated_at=instant(number))
+        for number, share in enumerate(shares)
+    ]
+    for each in added:
+        store.add(each)
+    walked = list(pages(store.list, PageQuery(100, "createdAt", ascending)))
+    numbers = [[added.index(each) for each in page.items] for page in walked]
+    assert numbers == ([[0, 1, 2, 3], [4], [5], [6, 7]] if ascending else [[7, 6], [5], [4, 3], [2, 1, 0]])
+
+
+def test_what_does_not_fit_on_a_page_is_not_read_for_it() -> None:
+    blobs = ReadBlobs()
+    store = ItemWorkflowStore(watched := WatchedTable(MemoryTable()), blobs, PlainCipher())
+    for number in range(8):
+        store.add(workflow(metadata=large(0.4), created_at=instant(number)))
+    assert len(store.list(PageQuery(100, "createdAt")).items) == 2
+    assert (watched.gets, blobs.reads) == ([4], 2)
+
+
+def test_a_change_changes_how_many_fit_on_a_page(table: Table) -> None:
+    store = workflows_over(table)
+    added = [workflow(created_at=instant(number)) for number in range(3)]
+    for each in added:
+        store.add(each)
+    assert [len(page.items) for page in pages(store.list, PageQuery(100, "createdAt", True))] == [3]
+    for each in added[:2]:
+        store.replace(each, each.model_copy(update={"metadata": large(0.6), "version": 2}))
+    assert [len(page.items) for page in pages(store.list, PageQuery(100, "createdAt", True))] == [1, 2]
 
 
 @BOTH_DIRECTIONS

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flowker.model.exact_json import Json
-from flowker_local.engine import Journal, RunEnd, SqliteJournal, TaskError
+from flowker_local.engine import Engine, Journal, RunEnd, SqliteJournal, TaskError
 from tests.engine_world import EPOCH, MemoryJournal, World, instantly, states, task
 
 
@@ -451,7 +451,7 @@ def test_a_stop_survives_a_crash_before_it_was_reported(tmp_path: Path) -> None:
         world.engine.create("machine", states(nap={"Type": "Wait", "Seconds": 100}))
         world.engine.start("machine", "run", {})
         await asyncio.sleep(1)
-        assert world.engine.stop("run", "Cancelled", "by hand")
+        assert await world.engine.stop("run", "Cancelled", "by hand")
 
     async def second_life(journal: SqliteJournal) -> RunEnd:
         world = World({}, journal)
@@ -464,4 +464,63 @@ def test_a_stop_survives_a_crash_before_it_was_reported(tmp_path: Path) -> None:
     journal.close()
     journal = SqliteJournal(tmp_path / "engine.db")
     assert instantly(second_life(journal)) == RunEnd("run", "machine", "ABORTED", "Cancelled", "by hand")
+    journal.close()
+
+
+def test_a_stop_survives_a_crash_that_follows_at_once(tmp_path: Path) -> None:
+    async def never(_end: RunEnd) -> None:
+        await asyncio.Event().wait()
+
+    async def work(_resource: str, payload: Json) -> Json:
+        await asyncio.Event().wait()
+
+    async def first_life(journal: SqliteJournal) -> None:
+        engine = Engine(work, journal, on_end=never)
+        engine.create("machine", states(first=task(), second=task()))
+        for name in ("run", "other"):
+            engine.start("machine", name, {})
+        await asyncio.sleep(1)
+        assert await engine.stop("run", "Stopped", "by hand")
+        # What is in the file now is what a crash at this moment would leave.
+        with (
+            closing(sqlite3.connect(tmp_path / "engine.db")) as live,
+            closing(sqlite3.connect(tmp_path / "copy.db")) as copy,
+        ):
+            live.backup(copy)
+
+    async def second_life(journal: SqliteJournal) -> None:
+        world = World({"work": lambda payload: payload}, journal)
+        assert await world.engine.resume() == 2
+        assert await world.end("run") == RunEnd("run", "machine", "ABORTED", "Stopped", "by hand")
+        assert (await world.end("other")).status == "SUCCEEDED"
+        assert len(world.calls) == 2  # both of the other run
+        await world.engine.drain(1)
+        assert journal.runs() == {}
+
+    journal = SqliteJournal(tmp_path / "engine.db")
+    instantly(first_life(journal))
+    journal.close()
+    copy = SqliteJournal(tmp_path / "copy.db")
+    instantly(second_life(copy))
+    copy.close()
+
+
+def test_who_stops_a_run_learns_that_the_disk_refused_and_the_run_has_stopped_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async def main(journal: SqliteJournal) -> None:
+        world = World({"next": lambda payload: payload}, journal)
+        world.engine.create("machine", states(nap={"Type": "Wait", "Seconds": 100}, next=task("next")))
+        world.engine.start("machine", "run", {})
+        await journal.flush()  # a run that never touched the disk would need nothing of it now
+        with closing(sqlite3.connect(tmp_path / "engine.db", isolation_level=None)) as saboteur:
+            saboteur.execute("ALTER TABLE runs RENAME TO hidden")
+            with pytest.raises(sqlite3.Error):
+                await world.engine.stop("run", "Stopped", "by hand")
+            saboteur.execute("ALTER TABLE hidden RENAME TO runs")
+        assert (await world.end()).status == "ABORTED"
+        assert world.calls == []
+
+    journal = SqliteJournal(tmp_path / "engine.db")
+    asyncio.run(main(journal))
     journal.close()

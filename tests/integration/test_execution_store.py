@@ -137,7 +137,7 @@ def test_an_unknown_execution_is_not_found(store: ItemExecutionStore, runs: Item
         lambda unknown: store.finish(unknown, failure()),
         lambda unknown: runs.load(unknown, ["a"], None),
         lambda unknown: runs.load(unknown, None, None),
-        lambda unknown: runs.record(unknown, [step("a")], 1, None),
+        lambda unknown: runs.record(execution(id=unknown), [step("a")], 1, None),
     ]
     for call in calls:
         with pytest.raises(ExecutionNotFound):

@@ -16,7 +16,7 @@ CURSORS = st.builds(
     Cursor,
     sort_by=st.sampled_from(["createdAt", "updatedAt", "name"]),
     ascending=st.booleans(),
-    value=st.text(st.characters(exclude_categories=["Cs"])),
+    value=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200),
     part=st.integers(0, 1),
 )
 
@@ -48,7 +48,23 @@ def test_any_other_text_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["1", "null", "{}", "[]", '["name",1,"x",0]', '["name",true,"x"]', '"abcd"']
+    "content",
+    [
+        *[
+            "1",
+            "null",
+            "{}",
+            "[]",
+            '"abcd"',
+            '["name",true,"x"]',
+            '["name",1,"x",0]',
+            '["name",true,"x",false]',
+        ],
+        *['["name", true, "x", 0]', '["name",true,"",0]', r'["name",true,"\ud800",0]'],
+        f'["name",true,"{"x" * 801}",0]',
+        f'["name",true,"x",{"1" * 5000}]',
+    ],
+    ids=lambda content: content[:24],
 )
 def test_a_checksum_alone_makes_no_cursor(content: str) -> None:
     raw = sha256(content.encode()).digest()[:6] + content.encode()

@@ -17,6 +17,7 @@ from flowker.expressions.mappings import FieldMappings
 from flowker.expressions.paths import Path
 from flowker.expressions.problems import EvaluationError, ExpressionSyntaxError, MappingError
 from flowker.model import exact_json
+from tests.surroundings import SURROUNDINGS
 
 Tree = tuple[Any, ...]
 modest = settings(max_examples=100, deadline=None)
@@ -316,16 +317,16 @@ mapping_lists = st.lists(st.fixed_dictionaries({"source": sources, "target": tar
 def test_applying_never_changes_the_document(items: list[Any], document: dict[str, Any]) -> None:
     before = copy.deepcopy(document)
     for mappings in (FieldMappings.for_input(items), FieldMappings.for_output(items)):
-        first = mappings.apply(document)
+        first = mappings.apply(document, SURROUNDINGS)
         assert document == before
-        assert mappings.apply(document) == first
+        assert mappings.apply(document, SURROUNDINGS) == first
 
 
 @modest
 @given(json_values)
 def test_numbers_survive_mapping_digit_by_digit(value: Any) -> None:
     read = exact_json.loads(exact_json.dumps({"workflow": {"v": value}}))
-    result = FieldMappings.for_input([{"source": "workflow.v", "target": "x.y[0]"}]).apply(read)
+    result = FieldMappings.for_input([{"source": "workflow.v", "target": "x.y[0]"}]).apply(read, SURROUNDINGS)
     assert exact_json.dumps(result) == exact_json.dumps({"x": {"y": [value]}})
 
 
@@ -338,4 +339,4 @@ def test_numbers_survive_mapping_digit_by_digit(value: Any) -> None:
 def test_refusing_a_list_raises_nothing_but_mapping_errors(items: list[Any]) -> None:
     for constructor in (FieldMappings.for_input, FieldMappings.for_output):
         with contextlib.suppress(MappingError):
-            constructor(items).apply({"a": 1})
+            constructor(items).apply({"a": 1}, SURROUNDINGS)

@@ -21,7 +21,7 @@ from flowker.adapters.items import ABSENT, Check, Condition, Delete, Item, Key, 
 from flowker.adapters.keys import DEFINITIONS, EXECUTIONS, TABLES
 from flowker.adapters.table_rules import in_range
 
-NAMES = {DEFINITIONS: "flowker-test-definitions", EXECUTIONS: "flowker-test-executions"}
+NAMES = {table: f"flowker-test-{table}" for table in TABLES}
 KEY = Key(EXECUTIONS, "EXECUTION#1", "META")
 DYNAMO_KEY = {"pk": {"S": "EXECUTION#1"}, "sk": {"S": "META"}}
 
@@ -287,8 +287,14 @@ def test_tables_are_created_with_all_indexes_and_what_they_project(table: str) -
     assert created == {
         name: (
             [(index.pk, "HASH"), (index.sk, "RANGE")],
-            {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.projects)},
+            {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.projects)}
+            if index.projects
+            else {"ProjectionType": "KEYS_ONLY"},
         )
         for name, index in TABLES[table].items()
+    }
+    described = {attribute["AttributeName"] for attribute in request["AttributeDefinitions"]}
+    assert described == {"pk", "sk"} | {
+        part for index in TABLES[table].values() for part in (index.pk, index.sk)
     }
     assert ("StreamSpecification" in request) is (table == EXECUTIONS)

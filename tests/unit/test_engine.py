@@ -311,7 +311,7 @@ def test_a_loop_without_any_wait_leaves_room_for_other_runs() -> None:
         )
         world.engine.start("loop", "endless", {"go": False})
         assert (await world.run(states(a=task()), {"x": 1})).output == {"x": 1}
-        assert world.engine.stop("endless", "Enough", "")
+        assert await world.engine.stop("endless", "Enough", "")
         assert (await world.end("endless")).status == "ABORTED"
 
     instantly(main())
@@ -835,15 +835,15 @@ def test_stopping_a_run_cancels_its_task_and_reports_the_end_once(begun: bool) -
         world.engine.start("machine", "run", {})
         if begun:
             await asyncio.sleep(1)
-        assert world.engine.stop("run", "Cancelled", "by hand")
-        assert not world.engine.stop("run", "Cancelled", "again")
+        assert await world.engine.stop("run", "Cancelled", "by hand")
+        assert not await world.engine.stop("run", "Cancelled", "again")
         end = await world.end()
         assert (end.status, end.error, end.cause) == ("ABORTED", "Cancelled", "by hand")
         await asyncio.sleep(0)
         assert (world.engine.running(), world.journal.runs()) == (0, {})
         assert len(world.calls) == int(begun)
-        assert not world.engine.stop("run", "Cancelled", "")
-        assert not world.engine.stop("unknown", "Cancelled", "")
+        assert not await world.engine.stop("run", "Cancelled", "")
+        assert not await world.engine.stop("unknown", "Cancelled", "")
 
     instantly(main())
 

@@ -51,7 +51,7 @@ class World:
 
     def run_a_step(self, execution_id: str) -> None:
         first = step("first", executed_at=written(self.clock.now()))
-        self.runs.record(execution_id, [first], 1, None)
+        self.runs.record(self.store.get(execution_id), [first], 1, None)
 
     def start(self, key: str = "key", **data: Any) -> Execution:
         return self.executions.start(self.workflow.id, data, key).execution

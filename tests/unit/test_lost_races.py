@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flowker import errors
+from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.model.exact_json import Json
@@ -41,6 +42,9 @@ class NoMachines:
     def start(self, execution: Execution) -> None:
         raise AssertionError("nothing is started")
 
+    def stop(self, execution: Execution) -> None:
+        raise AssertionError("nothing is stopped")
+
 
 class World:
     def __init__(self) -> None:
@@ -49,8 +53,9 @@ class World:
         ids = CountingIds()
         store = ItemWorkflowStore(table, blobs, cipher)
         configurations = ItemProviderConfigurationStore(table, blobs, cipher)
+        executors = ItemExecutorConfigurationStore(table, blobs, cipher)
         activation = Activation(store, NoMachines())
-        self.workflows = Workflows(store, References(configurations), activation, self.clock, ids)
+        self.workflows = Workflows(store, References(configurations, executors), activation, self.clock, ids)
         self.configurations = ProviderConfigurations(configurations, self.clock, ids)
 
 

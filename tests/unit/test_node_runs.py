@@ -1,6 +1,6 @@
 """One task of an execution, delivered once, twice or at a bad moment, over the real stores (Flowker spec d.4, d.7, d.11)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from flowker.model.graph import Graph
 from flowker.model.outbound import CallFailed, CallFailedForNow
 from flowker.ports import History
 from flowker.usecases.node_runs import NodeRuns, Route, Task
-from tests.fakes import ManualClock, MemoryBlobs, MemoryTable, PlainCipher, ScriptedHttp
+from tests.fakes import Line, ManualClock, MemoryBlobs, MemoryTable, PlainCipher, ScriptedHttp
 from tests.integration.samples import WatchedTable, configuration, execution, instant
 from tests.samples import conditional, edge, executor, set_output, trigger
 
@@ -46,7 +46,7 @@ TO_BOOK = "e2"
 class World:
     """An execution whose tasks are delivered by hand."""
 
-    def __init__(self, *script: int | Exception | Callable[[], object], table: Table | None = None) -> None:
+    def __init__(self, *script: Line, table: Table | None = None) -> None:
         self.table = table or MemoryTable()
         self.clock = ManualClock()
         self.http = ScriptedHttp(*script)
@@ -202,6 +202,32 @@ def test_transient_failures_ask_for_another_attempt_and_record_nothing(failure: 
         world.run(attempt=4)
     assert world.history.steps["score"].attempts == 5
     assert len({request.headers["Idempotency-Key"] for request in world.http.sent}) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [
+        (None, [1, 2, 4, 8]),
+        ("0", [1, 2, 4, 8]),
+        ("2", [2, 2, 4, 8]),
+        ("3", [4, 4, 4, 8]),
+        ("120", [8, 8, 8, 8]),
+        ("Sun, 01 Mar 2026 10:00:05 GMT", [8, 8, 8, 8]),
+        ("Sun, 01 Mar 2026 09:00:00 GMT", [1, 2, 4, 8]),
+        ("soon", [1, 2, 4, 8]),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_next_attempt_waits_as_long_as_the_provider_asks_up_to_eight_seconds(
+    status: int, asked: str | None, waits: list[int]
+) -> None:
+    world = World(status if asked is None else (status, {"Retry-After": asked}))
+    waited = []
+    for attempt in range(4):
+        with pytest.raises(ProviderUnavailable) as raised:
+            world.run(attempt=attempt)
+        waited.append(raised.value.seconds)
+    assert waited == waits
 
 
 @pytest.mark.parametrize("failure", [400, 401, 404, 422, CallFailed("response too large")])

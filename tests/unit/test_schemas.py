@@ -220,6 +220,8 @@ def test_an_input_mapping_may_supply_what_is_missing_but_excuses_nothing_else() 
     found = executor_violations(TRACER, {"currency": "brl", "inputMapping": mapping})
     assert [each.pointer for each in found] == ["/currency"]
     assert executor_violations(TRACER, {"currency": "BRL", "inputMapping": []})
+    transforms = [{"operation": "shift", "spec": {"amount": "workflow.amount"}}]
+    assert executor_violations(TRACER, {"currency": "BRL", "transforms": transforms}) == []
 
 
 def test_formats_of_a_static_configuration_are_asserted() -> None:
@@ -230,6 +232,7 @@ def test_formats_of_a_static_configuration_are_asserted() -> None:
 def test_an_http_node_needs_no_url_and_its_method_counts_as_configuration() -> None:
     assert executor_violations(HTTP, {"timeout_seconds": 5}) == []
     assert executor_violations(HTTP, {"timeout_seconds": 5, "method": "GET"}) == []
+    assert executor_violations(HTTP, {"timeout_seconds": 5, "method": "put"}) == []
     found = executor_violations(HTTP, {"timeout_seconds": 5, "method": "FOO"})
     assert [each.pointer for each in found] == ["/method"]
     assert [each.pointer for each in executor_violations(HTTP, {"url": 1})] == ["/url"]

@@ -24,6 +24,9 @@ def seconds(node: dict[str, Any]) -> int:
         ({"timeout_seconds": 90}, 120),
         ({"timeout": 10, "timeout_seconds": 90}, 40),
         ({"timeout": 1000}, 300),
+        ({"timeout": 10**400}, 300),
+        ({"timeout": Decimal("1e999")}, 300),
+        ({"timeout": -100}, 300),
         ({}, 300),
     ],
 )

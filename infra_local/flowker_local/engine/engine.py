@@ -83,8 +83,10 @@ class Engine:
         self._launch(run, compiled)
         return True
 
-    def stop(self, name: str, error: str, cause: str) -> bool:
-        """Abort a run. False if none of that name is under way."""
+    async def stop(self, name: str, error: str, cause: str) -> bool:
+        """Abort a run, wherever it is. True once that is durable, False if none of that name is under way.
+
+        A task under way is cancelled; what it returns all the same is discarded."""
         run, task = self._runs.get(name, (None, None))
         if run is None or task is None or run.end is not None:
             return False
@@ -92,6 +94,7 @@ class Engine:
         self._journal.save(name, run.position())
         if run.walking:
             task.cancel()
+        await self._journal.flush()
         return True
 
     async def send_task_success(self, token: str, output: Json) -> bool:

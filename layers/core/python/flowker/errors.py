@@ -10,7 +10,7 @@
       Unprocessable             well-formed, but not possible in this state or with this meaning
       Unavailable               a dependency is throttled or down; try again
     NodeError                   what running a node may raise; the class names are matched by the state machine
-      ProviderUnavailable       transient: the state machine retries
+      ProviderUnavailable       transient: the state machine retries; a subclass for each wait says how soon
       NodeFailed                final: the execution has been recorded as failed
 
 Longer than other modules, because it is the only list. Only `http/problems.py` knows how a family maps to an HTTP
@@ -268,7 +268,7 @@ class InvalidTransforms(BadRequest):
 
 
 class InvalidProviderReference(BadRequest):
-    """A node's provider configuration is not named by a UUID, does not exist, or is disabled."""
+    """A node's provider or executor configuration is not named by a UUID, does not exist, or is out of use."""
 
     code = "FLK-0150"
 
@@ -322,6 +322,129 @@ class ProviderNotFound(NotFound):
     """The catalog has no such provider."""
 
     code = "FLK-0230"
+
+
+class TemplateNotFound(NotFound):
+    """The catalog has no such template."""
+
+    code = "FLK-0240"
+
+
+class InvalidTemplateParameters(BadRequest):
+    """The parameters violate the template's schema."""
+
+    code = "FLK-0242"
+
+
+class TemplateFailed(FlowkerError):
+    """The template could not make a workflow of parameters that satisfy its schema. It has been logged."""
+
+    code = "FLK-0243"
+
+
+# --- executor configurations -----------------------------------------------------------------------------------------
+
+
+class ExecutorConfigurationNotFound(NotFound):
+    """The executor configuration does not exist."""
+
+    code = "FLK-0250"
+
+
+class ExecutorConfigurationNameTaken(Conflict):
+    """Another executor configuration has this name."""
+
+    code = "FLK-0251"
+
+
+class ExecutorConfigurationTransitionNotAllowed(Unprocessable):
+    """The executor configuration's status does not allow this."""
+
+    code = "FLK-0252"
+
+
+class ExecutorConfigurationNameMissing(BadRequest):
+    """The executor configuration's name is missing or blank."""
+
+    code = "FLK-0260"
+
+
+class ExecutorConfigurationNameTooLong(BadRequest):
+    """The executor configuration's name has more than 100 characters."""
+
+    code = "FLK-0261"
+
+
+class BaseUrlMissing(BadRequest):
+    """`baseUrl` is missing or blank."""
+
+    code = "FLK-0262"
+
+
+class InvalidBaseUrl(BadRequest):
+    """`baseUrl` is not an absolute http or https URL, or contains credentials."""
+
+    code = "FLK-0263"
+
+
+class BaseUrlTooLong(BadRequest):
+    """`baseUrl` has more than 500 characters."""
+
+    code = "FLK-0264"
+
+
+class EndpointsMissing(BadRequest):
+    """`endpoints` is missing or empty."""
+
+    code = "FLK-0265"
+
+
+class AuthenticationMissing(BadRequest):
+    """`authentication` is missing; where none is needed, its type is `none`."""
+
+    code = "FLK-0266"
+
+
+class ExecutorConfigurationDescriptionTooLong(BadRequest):
+    """The executor configuration's description has more than 500 characters."""
+
+    code = "FLK-0267"
+
+
+class AuthenticationTypeMissing(BadRequest):
+    """`authentication.type` is missing or blank."""
+
+    code = "FLK-0268"
+
+
+class InvalidAuthenticationType(BadRequest):
+    """`authentication.type` is unknown."""
+
+    code = "FLK-0269"
+
+
+class EndpointNameMissing(BadRequest):
+    """An endpoint's name is missing or blank."""
+
+    code = "FLK-0270"
+
+
+class EndpointPathMissing(BadRequest):
+    """An endpoint's path is missing or blank."""
+
+    code = "FLK-0271"
+
+
+class EndpointMethodMissing(BadRequest):
+    """An endpoint's method is missing or blank."""
+
+    code = "FLK-0272"
+
+
+class InvalidEndpointMethod(BadRequest):
+    """An endpoint's method is unknown."""
+
+    code = "FLK-0273"
 
 
 # --- provider configurations -----------------------------------------------------------------------------------------
@@ -391,6 +514,18 @@ class ProviderConfigurationDescriptionTooLong(BadRequest):
     code = "FLK-0299"
 
 
+class NoBaseUrl(Unprocessable):
+    """The configuration has no base URL that could be called, so there is nothing to test."""
+
+    code = "FLK-0340"
+
+
+class DestinationRefused(Unprocessable):
+    """The base URL leads where no calls may go, or its host name cannot be resolved, so nothing was tested."""
+
+    code = "FLK-0341"
+
+
 # --- executions and webhooks -----------------------------------------------------------------------------------------
 
 
@@ -454,12 +589,103 @@ class IdempotencyKeyInvalid(BadRequest):
     code = "FLK-0509"
 
 
+class ExecutionAlreadyEnded(Unprocessable):
+    """An execution that has ended cannot be cancelled."""
+
+    code = "FLK-0511"
+
+
+# --- dashboards and audit --------------------------------------------------------------------------------------------
+
+
+class InvalidDashboardFilter(BadRequest):
+    """A date or a status that a dashboard cannot filter by."""
+
+    code = "FLK-0302"
+
+
+class InvalidDate(BadRequest):
+    """A date is not RFC 3339 with a time zone."""
+
+    code = "FLK-0305"
+
+
+class InvalidDateOrder(BadRequest):
+    """The first date is after the second."""
+
+    code = "FLK-0308"
+
+
+class AuditEventNotFound(NotFound):
+    """The audit trail has no such event, or not yet: events are chained within seconds."""
+
+    code = "FLK-0600"
+
+
+class AuditEntryUnreadable(FlowkerError):
+    """An entry of the audit trail was changed after it was written and cannot be read any more; verifying tells which."""
+
+    code = "FLK-0612"
+
+
+class InvalidAuditEventType(BadRequest):
+    """No event has this type."""
+
+    code = "FLK-0601"
+
+
+class InvalidAuditAction(BadRequest):
+    """No event has this action."""
+
+    code = "FLK-0602"
+
+
+class InvalidAuditResult(BadRequest):
+    """No event has this result."""
+
+    code = "FLK-0603"
+
+
+class InvalidAuditResourceType(BadRequest):
+    """No event is about a resource of this type."""
+
+    code = "FLK-0605"
+
+
+class InvalidAuditCursor(BadRequest):
+    """The cursor is not one that the audit trail has given out."""
+
+    code = "FLK-0610"
+
+
+# --- injected faults, for tests of clients ---------------------------------------------------------------------------
+
+
+class InjectedTimeout(FlowkerError):
+    """The request asked for a timeout, where fault injection is enabled."""
+
+    code = "FLK-0800"
+
+
+class InjectedUnavailability(StoreUnavailable):
+    """The request asked for unavailability, where fault injection is enabled."""
+
+
+# --- connectivity tests ----------------------------------------------------------------------------------------------
+
+UNREACHABLE = "FLK-0280"
+AUTHENTICATION_REFUSED = "FLK-0281"
+REQUEST_NOT_BUILT = "FLK-0282"
+END_TO_END_FAILED = "FLK-0283"
+
+
 # --- running nodes ---------------------------------------------------------------------------------------------------
 
 EXECUTION_TIMED_OUT = "FLK-0503"
 NODE_FAILED = "FLK-0504"
 CIRCUIT_OPEN = "FLK-0507"
 CYCLE = "FLK-0508"
+EXECUTION_CANCELLED = "FLK-0510"
 
 
 class NodeError(Exception):
@@ -467,7 +693,42 @@ class NodeError(Exception):
 
 
 class ProviderUnavailable(NodeError):
-    """A transient failure of the outside world; the state machine retries the task."""
+    """A transient failure of the outside world; the state machine retries the task after so many seconds."""
+
+    seconds: ClassVar[int]
+
+
+class ProviderUnavailableFor1s(ProviderUnavailable):
+    """Again in a second."""
+
+    seconds = 1
+
+
+class ProviderUnavailableFor2s(ProviderUnavailable):
+    """Again in 2 seconds."""
+
+    seconds = 2
+
+
+class ProviderUnavailableFor4s(ProviderUnavailable):
+    """Again in 4 seconds."""
+
+    seconds = 4
+
+
+class ProviderUnavailableFor8s(ProviderUnavailable):
+    """Again in 8 seconds, the longest wait."""
+
+    seconds = 8
+
+
+PROVIDER_UNAVAILABLE: tuple[type[ProviderUnavailable], ...] = (
+    ProviderUnavailableFor1s,
+    ProviderUnavailableFor2s,
+    ProviderUnavailableFor4s,
+    ProviderUnavailableFor8s,
+)
+"""By how long they wait. A retrier cannot take its delay from an error, so each delay has a name of its own."""
 
 
 class NodeFailed(NodeError):

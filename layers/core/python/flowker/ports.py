@@ -1,13 +1,15 @@
 """The outside world as the use cases see it. A port's adapters and its fake pass the same contract tests."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from flowker.model.audit import AuditEvent, Entry
 from flowker.model.breaker import Breaker
 from flowker.model.exact_json import Json
 from flowker.model.execution import Claim, Execution, Outcome, Step
+from flowker.model.executor_configuration import ExecutorConfiguration
 from flowker.model.graph import Graph
 from flowker.model.outbound import OutboundRequest, OutboundResponse
 from flowker.model.page import Page, PageQuery
@@ -30,7 +32,7 @@ class Ids(Protocol):
 class WorkflowStore(Protocol):
     """Workflows, their unique names, the webhook routes of active ones, and the snapshots executions run on."""
 
-    def add(self, workflow: Workflow) -> None:
+    def add(self, workflow: Workflow, audit: Sequence[AuditEvent] = ()) -> None:
         """Raises `WorkflowNameTaken`."""
         ...
 
@@ -46,13 +48,21 @@ class WorkflowStore(Protocol):
         """Sorted by createdAt, updatedAt or name; `where` may hold status."""
         ...
 
-    def replace(self, before: Workflow, after: Workflow, routes: Sequence[WebhookRoute] = ()) -> None:
-        """Store `after` if `before` is still what is stored; with it appear the webhook routes given here, and those
-        of `before` disappear. Raises `ChangedConcurrently`, `WorkflowNameTaken`, `WebhookRouteTaken`, and
-        `InvalidProviderReference` if it becomes active and a provider configuration is gone."""
+    def replace(
+        self,
+        before: Workflow,
+        after: Workflow,
+        routes: Sequence[WebhookRoute] = (),
+        audit: Sequence[AuditEvent] = (),
+        promoted: Sequence[ExecutorConfiguration] = (),
+    ) -> None:
+        """Store `after` if `before` is still what is stored; with it appear the webhook routes given here, those of
+        `before` disappear, and the executor configurations `promoted` become active, if they are still what was read.
+        Raises `ChangedConcurrently`, `WorkflowNameTaken`, `WebhookRouteTaken`, and `InvalidProviderReference` if it
+        becomes active and a provider configuration is gone."""
         ...
 
-    def delete(self, workflow: Workflow) -> None:
+    def delete(self, workflow: Workflow, audit: Sequence[AuditEvent] = ()) -> None:
         """Raises `ChangedConcurrently`."""
         ...
 
@@ -66,7 +76,7 @@ class WorkflowStore(Protocol):
 
 
 class ProviderConfigurationStore(Protocol):
-    def add(self, configuration: ProviderConfiguration) -> None:
+    def add(self, configuration: ProviderConfiguration, audit: Sequence[AuditEvent] = ()) -> None:
         """Raises `ProviderConfigurationNameTaken`."""
         ...
 
@@ -82,12 +92,48 @@ class ProviderConfigurationStore(Protocol):
         """Sorted by createdAt, updatedAt or name; `where` may hold status and provider_id."""
         ...
 
-    def replace(self, before: ProviderConfiguration, after: ProviderConfiguration) -> None:
+    def replace(
+        self,
+        before: ProviderConfiguration,
+        after: ProviderConfiguration,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
         """Raises `ChangedConcurrently`, `ProviderConfigurationNameTaken`."""
         ...
 
-    def delete(self, configuration: ProviderConfiguration) -> None:
+    def delete(self, configuration: ProviderConfiguration, audit: Sequence[AuditEvent] = ()) -> None:
         """Raises `ChangedConcurrently`, `ProviderConfigurationInUse` while an active workflow refers to it."""
+        ...
+
+
+class ExecutorConfigurationStore(Protocol):
+    def add(self, configuration: ExecutorConfiguration, audit: Sequence[AuditEvent] = ()) -> None:
+        """Raises `ExecutorConfigurationNameTaken`."""
+        ...
+
+    def get(self, configuration_id: str) -> ExecutorConfiguration:
+        """Raises `ExecutorConfigurationNotFound`."""
+        ...
+
+    def get_many(self, configuration_ids: Sequence[str]) -> Mapping[str, ExecutorConfiguration]:
+        """Those that exist, by id."""
+        ...
+
+    def list(self, query: PageQuery) -> Page[ExecutorConfiguration]:
+        """Sorted by createdAt, updatedAt or name; `where` may hold status."""
+        ...
+
+    def replace(
+        self,
+        before: ExecutorConfiguration,
+        after: ExecutorConfiguration,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
+        """Raises `ChangedConcurrently`, `ExecutorConfigurationNameTaken`."""
+        ...
+
+    def delete(self, configuration: ExecutorConfiguration, audit: Sequence[AuditEvent] = ()) -> None:
+        """Raises `ChangedConcurrently`."""
         ...
 
 
@@ -109,7 +155,9 @@ class History:
 
 
 class ExecutionStore(Protocol):
-    def add(self, execution: Execution, data: Json, claim: Claim | None) -> None:
+    def add(
+        self, execution: Execution, data: Json, claim: Claim | None, audit: Sequence[AuditEvent] = ()
+    ) -> None:
         """Store a pending execution, its input and its idempotency claim, all or nothing.
 
         Raises `IdempotencyKeyTaken`.
@@ -130,8 +178,65 @@ class ExecutionStore(Protocol):
         """Sorted by startedAt or completedAt (unfinished ones last); `where` may hold status and workflow_id."""
         ...
 
-    def finish(self, execution_id: str, outcome: Outcome) -> bool:
+    def finish(self, execution_id: str, outcome: Outcome, audit: Sequence[AuditEvent] = ()) -> bool:
         """Make it terminal, once. False if it was terminal before. Raises `ExecutionNotFound`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The end of the audit trail: its last entry's number and hash. `version` counts all changes. `reached` is the latest
+    time of all events, and `longest_lag` how many milliseconds an event ever came behind a later one."""
+
+    version: int
+    sequence: int
+    hash: str
+    reached: str
+    longest_lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """`where` holds resource_id, event_type, action, result, resource_type; both times are included."""
+
+    where: Mapping[str, str] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class AuditChain(Protocol):
+    """The audit trail. Changes announce their events in their own transactions; here they are chained and read."""
+
+    def announce(self, events: Sequence[AuditEvent]) -> None:
+        """Store events that belong to no change; the first one names the notice."""
+        ...
+
+    def append_pending(self) -> int:
+        """Chain what was announced and is not yet chained. Returns how many notices that were."""
+        ...
+
+    def head(self) -> ChainHead: ...
+
+    def entry(self, event_id: str) -> Entry | None: ...
+
+    def entries(self, first: int, last: int) -> Iterator[Entry]:
+        """Those that are stored from `first` to `last`, both included, in order."""
+        ...
+
+    def search(
+        self, query: AuditFilter, *, after: int | None, ascending: bool, limit: int
+    ) -> tuple[Sequence[Entry], int | None]:
+        """The next entries behind number `after` in this direction, and where to go on if there may be more."""
+        ...
+
+
+class Counters(Protocol):
+    """How many things are in each status, exactly, whatever their number."""
+
+    def workflows(self) -> Mapping[str, int]: ...
+
+    def executions(self, start: datetime | None, end: datetime | None) -> Mapping[str, int]:
+        """Those accepted from `start` to `end`, both included."""
         ...
 
 
@@ -150,24 +255,40 @@ class NodeInputs:
     history: History
     provider: ProviderConfiguration | None
     breaker: Breaker
+    executor: ExecutorConfiguration | None = None
 
 
 class NodeRunStore(Protocol):
     """The hot path of the worker: one read before the node runs, one write after it."""
 
     def load(
-        self, execution_id: str, node_ids: Sequence[str] | None, configuration_id: str | None
+        self,
+        execution_id: str,
+        node_ids: Sequence[str] | None,
+        configuration_id: str | None,
+        executor_id: str | None = None,
     ) -> NodeInputs:
         """The execution, its input, the steps of these nodes (None = of all), the provider configuration if it exists,
-        and its breaker. Raises `ExecutionNotFound`."""
+        its breaker, and the executor configuration if it exists. Raises `ExecutionNotFound`."""
         ...
 
-    def record(self, execution_id: str, steps: Sequence[Step], counted: int, outcome: Outcome | None) -> None:
+    def record(
+        self,
+        execution: Execution,
+        steps: Sequence[Step],
+        counted: int,
+        outcome: Outcome | None,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
         """Store the steps of one task and, with an outcome, the end of the execution, all or nothing. The first step is
-        the one that a redelivery looks for; `counted` of them are visible to users.
+        the one that a redelivery looks for; `counted` of them are visible to users. `execution` is what `load` read.
 
         Raises `AlreadyRecorded`, `ExecutionEnded`.
         """
+        ...
+
+    def announce(self, execution_id: str, audit: Sequence[AuditEvent]) -> None:
+        """Store events of an attempt that records no step; repeating it changes nothing."""
         ...
 
     def save_breaker(self, configuration_id: str, breaker: Breaker) -> bool:
@@ -189,6 +310,11 @@ class StateMachines(Protocol):
         """Run `execution.launch.machine` under the execution's id. Starting it again changes nothing."""
         ...
 
+    def stop(self, execution: Execution) -> None:
+        """Abort the run of an execution whose end is recorded. One that never began, or is over, is left alone. Raises
+        `StoreUnavailable`."""
+        ...
+
 
 class Completions(Protocol):
     def wait(self, execution_id: str, seconds: float) -> None:
@@ -197,6 +323,11 @@ class Completions(Protocol):
 
 
 class Http(Protocol):
+    def judge(self, url: str, timeout: float) -> None:
+        """Look up the host of a URL, in so many seconds. Raises `CallFailed` if calls may not go there, and
+        `CallFailedForNow` if it cannot be found."""
+        ...
+
     def send(self, request: OutboundRequest) -> OutboundResponse:
         """Send one request; any status is an answer. Raises `CallFailed` or `CallFailedForNow`, whose text is fit for
         users: `request failed: …`, `failed to create auth provider: …`."""

@@ -1,9 +1,10 @@
-"""The environment as one frozen object; the only place that knows the names of environment variables."""
+"""The environment as one frozen object, and the only list of the variables in it: docs/reference/settings.md shows it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
+from typing import Any, Literal, get_args
 
 DeploymentMode = Literal["saas", "byoc", "local"]
 
@@ -19,6 +20,10 @@ class Settings:
     authenticate: bool = True
     allow_private_destinations: bool = False
     """Lifts the rule that providers must not resolve to private addresses."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may call the API; `*` for all."""
+    fault_injection: bool = False
+    """Whether requests may ask to fail, so that clients can be tested."""
     region: str = "eu-central-1"
     bucket: str = ""
     kms_key: str = ""
@@ -27,27 +32,164 @@ class Settings:
     record_execution: str = ""
     state_machine_role: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for an id of a key that the audit trail could not name."""
+        for name in self.api_keys:
+            _check_key_id(name)
+
     def table(self, logical: str) -> str:
         """The physical name of a table."""
         return f"flowker-{self.stage}-{logical}"
 
     @staticmethod
     def from_env(env: Mapping[str, str]) -> "Settings":
-        """Read the variables of a deployed function. `FLOWKER_API_KEYS` is `id=sha256,id=sha256`."""
-        keys = dict(pair.split("=", 1) for pair in env.get("FLOWKER_API_KEYS", "").split(",") if "=" in pair)
-        mode = env.get("FLOWKER_DEPLOYMENT_MODE", "byoc")
-        return Settings(
-            stage=env.get("FLOWKER_STAGE", "dev"),
-            deployment_mode="saas" if mode == "saas" else "local" if mode == "local" else "byoc",
-            api_keys=keys,
-            allow_private_destinations=env.get("FLOWKER_SSRF_ALLOW_PRIVATE", "").lower() in ("1", "true"),
-            region=env.get("AWS_REGION", "eu-central-1"),
-            bucket=env.get("FLOWKER_BUCKET", ""),
-            kms_key=env.get("FLOWKER_KMS_KEY", ""),
-            run_node=env.get("FLOWKER_RUN_NODE", ""),
-            record_execution=env.get("FLOWKER_RECORD_EXECUTION", ""),
-            state_machine_role=env.get("FLOWKER_STATE_MACHINE_ROLE", ""),
-        )
+        """Read `VARIABLES`; an empty one counts as absent. Raises `ValueError`, which names the variable."""
+        given: dict[str, Any] = {}
+        for variable in VARIABLES:
+            text = env.get(variable.name, "").strip()
+            if text:
+                try:
+                    given[variable.field] = variable.read(text)
+                except ValueError as problem:
+                    raise ValueError(f"{variable.name}: {problem}") from None
+        return Settings(**given)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable: the field that it sets, how its text is read, what may stand there, and what it means.
+
+    `read` raises `ValueError`. The default is the field's.
+    """
+
+    name: str
+    field: str
+    read: Callable[[str], Any]
+    form: str
+    meaning: str
+
+
+def _stage(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text):
+        raise ValueError("must be at most 64 letters, digits or any of _ . -")
+    return text
+
+
+def _mode(text: str) -> str:
+    modes = get_args(DeploymentMode)
+    if text not in modes:
+        raise ValueError(f"must be one of {', '.join(modes)}")
+    return text
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("1", "true", "0", "false"):
+        raise ValueError("must be true or false")
+    return text.lower() in ("1", "true")
+
+
+def _entries(text: str) -> Iterator[tuple[int, str]]:
+    """What stands between commas, counted from 1; empty entries are no entries."""
+    entries = (entry.strip() for entry in text.split(","))
+    return ((number, entry) for number, entry in enumerate(entries, start=1) if entry)
+
+
+def _api_keys(text: str) -> Mapping[str, str]:
+    """Messages repeat no entry: somebody may have put a key there instead of its hash."""
+    keys: dict[str, str] = {}
+    for number, entry in _entries(text):
+        name, _, digest = entry.partition("=")
+        if not re.fullmatch("[0-9a-fA-F]{64}", digest):
+            raise ValueError(f"entry {number} is not id=sha256, with 64 hexadecimal digits")
+        _check_key_id(name)
+        if name in keys:
+            raise ValueError(f"entry {number} has the id of an earlier one")
+        keys[name] = digest.lower()
+    return keys
+
+
+def _check_key_id(name: str) -> None:
+    if not name or "|" in name:
+        raise ValueError(f"the id of an API key must not be empty or contain |: {name!r}")
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(entry for _, entry in _entries(text))
+    for origin in origins:
+        if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/?#\s]+", origin):
+            raise ValueError(f"{origin} is not an origin, such as https://console.example, or *")
+    return origins
+
+
+_FLAG = "`true` or `false`"
+_REFERENCE = "ARN"
+
+VARIABLES = (
+    Variable(
+        "FLOWKER_API_KEYS",
+        "api_keys",
+        _api_keys,
+        "`id=sha256`, with commas between them",
+        "The API keys that are accepted, each by its SHA-256 in hexadecimal. The id is what the audit trail names as actor; "
+        "it has no `|`.",
+    ),
+    Variable(
+        "FLOWKER_CORS_ORIGINS",
+        "cors_origins",
+        _origins,
+        "origins with commas between them, or `*`",
+        "The web pages that may call the API.",
+    ),
+    Variable(
+        "FLOWKER_SSRF_ALLOW_PRIVATE",
+        "allow_private_destinations",
+        _flag,
+        _FLAG,
+        "Whether workflows may call providers on private and loopback addresses.",
+    ),
+    Variable(
+        "FLOWKER_FAULT_INJECTION",
+        "fault_injection",
+        _flag,
+        _FLAG,
+        "Whether requests may ask to fail, by the header `X-Test-Fault-Injection`; for tests of clients.",
+    ),
+    Variable(
+        "FLOWKER_DEPLOYMENT_MODE",
+        "deployment_mode",
+        _mode,
+        "`saas`, `byoc` or `local`",
+        "What `/readyz` says about who runs this deployment.",
+    ),
+    Variable(
+        "FLOWKER_STAGE",
+        "stage",
+        _stage,
+        "letters, digits, `_`, `.`, `-`",
+        "The deployment; its tables are called `flowker-<stage>-…`.",
+    ),
+    Variable("AWS_REGION", "region", str, "region", "Where the AWS services are; Lambda sets it."),
+    Variable("FLOWKER_BUCKET", "bucket", str, "name", "The bucket of payloads that do not fit into an item."),
+    Variable("FLOWKER_KMS_KEY", "kms_key", str, _REFERENCE, "The key that encrypts what is secret."),
+    Variable(
+        "FLOWKER_RUN_NODE", "run_node", str, _REFERENCE, "The function that state machines call for a node."
+    ),
+    Variable(
+        "FLOWKER_RECORD_EXECUTION",
+        "record_execution",
+        str,
+        _REFERENCE,
+        "The function that state machines call at the end of an execution.",
+    ),
+    Variable(
+        "FLOWKER_STATE_MACHINE_ROLE",
+        "state_machine_role",
+        str,
+        _REFERENCE,
+        "The role that state machines run under.",
+    ),
+)
+"""What a deployed function reads; the stack sets what it needs."""
 
 
 def product_version() -> str:

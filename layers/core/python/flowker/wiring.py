@@ -10,21 +10,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from flowker.settings import Settings
 
 if TYPE_CHECKING:
     from flowker.adapters.aws import Parts
     from flowker.adapters.items import Blobs, Cipher, Table
+    from flowker.adapters.stores.chain import ItemAuditChain
     from flowker.adapters.stores.executions import ItemExecutionStore
+    from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
     from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
     from flowker.adapters.stores.workflows import ItemWorkflowStore
     from flowker.ports import Clock, Completions, Http, Ids, StateMachines
+    from flowker.usecases.audit_trail import AuditTrail
+    from flowker.usecases.connection_tests import ConnectionTests
+    from flowker.usecases.dashboards import Dashboards
     from flowker.usecases.executions import Executions
+    from flowker.usecases.executor_configurations import ExecutorConfigurations
     from flowker.usecases.health import Health
     from flowker.usecases.node_runs import NodeRuns
     from flowker.usecases.provider_configurations import ProviderConfigurations
+    from flowker.usecases.templates import Templates
     from flowker.usecases.webhooks import Webhooks
     from flowker.usecases.workflows import Workflows
 
@@ -59,20 +66,27 @@ class Home:
     ids: "Ids" = field(default_factory=RandomIds)
 
 
+T = TypeVar("T")
+
 _installed: list[Home] = []
+_forget: list[Callable[[], None]] = []
 
 
 def use(chosen: Home) -> None:
-    """Make this the home of the process; use cases built for an earlier one are forgotten."""
+    """Make this the home of the process; what was built for an earlier one is forgotten."""
     _installed[:] = [chosen]
-    for factory in (
-        home, workflow_store, provider_configuration_store, execution_store, workflows, executions, webhooks,
-        provider_configurations, node_runs, health,
-    ):  # fmt: skip
-        factory.cache_clear()
+    for forget in _forget:
+        forget()
 
 
-@cache
+def per_home(factory: Callable[[], T]) -> Callable[[], T]:
+    """Build once, for the home in use."""
+    built = cache(factory)
+    _forget.append(built.cache_clear)
+    return built
+
+
+@per_home
 def home() -> Home:
     """The home in use; on AWS it is built from the environment."""
     if _installed:
@@ -97,39 +111,76 @@ def home_of(settings: Settings, parts: "Parts") -> Home:
     )
 
 
-@cache
+@per_home
 def workflow_store() -> "ItemWorkflowStore":
     from flowker.adapters.stores.workflows import ItemWorkflowStore
 
     return ItemWorkflowStore(home().table, home().blobs, home().cipher)
 
 
-@cache
+@per_home
 def provider_configuration_store() -> "ItemProviderConfigurationStore":
     from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
 
     return ItemProviderConfigurationStore(home().table, home().blobs, home().cipher)
 
 
-@cache
+@per_home
+def executor_configuration_store() -> "ItemExecutorConfigurationStore":
+    from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
+
+    return ItemExecutorConfigurationStore(home().table, home().blobs, home().cipher)
+
+
+@per_home
 def execution_store() -> "ItemExecutionStore":
     from flowker.adapters.stores.executions import ItemExecutionStore
 
     return ItemExecutionStore(home().table, home().blobs)
 
 
-@cache
+@per_home
+def audit_chain() -> "ItemAuditChain":
+    from flowker.adapters.stores.chain import ItemAuditChain
+
+    return ItemAuditChain(home().table)
+
+
+@per_home
+def audit_trail() -> "AuditTrail":
+    from flowker.usecases.audit_trail import AuditTrail
+
+    return AuditTrail(audit_chain(), home().clock, home().ids)
+
+
+@per_home
+def dashboards() -> "Dashboards":
+    from flowker.adapters.stores.counters import ItemCounters
+    from flowker.usecases.dashboards import Dashboards
+
+    return Dashboards(ItemCounters(home().table))
+
+
+@per_home
 def workflows() -> "Workflows":
     from flowker.usecases.activation import Activation
     from flowker.usecases.references import References
     from flowker.usecases.workflows import Workflows
 
     store = workflow_store()
-    references = References(provider_configuration_store())
+    references = References(provider_configuration_store(), executor_configuration_store())
     return Workflows(store, references, Activation(store, home().machines), home().clock, home().ids)
 
 
-@cache
+@per_home
+def templates() -> "Templates":
+    from flowker.catalog.registry import CATALOG
+    from flowker.usecases.templates import Templates
+
+    return Templates(CATALOG.templates, provider_configuration_store())
+
+
+@per_home
 def executions() -> "Executions":
     from flowker.usecases.executions import Executions
 
@@ -143,21 +194,42 @@ def executions() -> "Executions":
     )
 
 
-@cache
+@per_home
 def webhooks() -> "Webhooks":
     from flowker.usecases.webhooks import Webhooks
 
     return Webhooks(workflow_store(), executions())
 
 
-@cache
+@per_home
 def provider_configurations() -> "ProviderConfigurations":
     from flowker.usecases.provider_configurations import ProviderConfigurations
 
     return ProviderConfigurations(provider_configuration_store(), home().clock, home().ids)
 
 
-@cache
+@per_home
+def executor_configurations() -> "ExecutorConfigurations":
+    from flowker.usecases.executor_configurations import ExecutorConfigurations
+
+    return ExecutorConfigurations(executor_configuration_store(), home().clock, home().ids)
+
+
+@per_home
+def connection_tests() -> "ConnectionTests":
+    from flowker.usecases.connection_tests import ConnectionTests
+
+    return ConnectionTests(
+        providers=provider_configuration_store(),
+        executors=executor_configurations(),
+        http=home().http(),
+        audit=audit_chain(),
+        clock=home().clock,
+        ids=home().ids,
+    )
+
+
+@per_home
 def node_runs() -> "NodeRuns":
     from flowker.adapters.stores.node_runs import ItemNodeRunStore
     from flowker.usecases.node_runs import NodeRuns
@@ -166,7 +238,7 @@ def node_runs() -> "NodeRuns":
     return NodeRuns(store, workflow_store(), home().http(), home().clock)
 
 
-@cache
+@per_home
 def health() -> "Health":
     from flowker.usecases.health import Health
 

@@ -76,13 +76,14 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change attributes of a stored item: `set` replaces, `add` adds to an integer (absent counts as 0), `remove` unsets."""
+    """Change attributes of a stored item: `set` replaces, `add` adds to an integer (absent counts as 0), `remove` unsets.
+    `when=None` changes whatever is stored, and begins with nothing if nothing is."""
 
     key: Key
     set: Mapping[str, Scalar] = field(default_factory=dict)
     add: Mapping[str, int] = field(default_factory=dict)
     remove: Sequence[str] = ()
-    when: Condition = PRESENT
+    when: Condition | None = PRESENT
 
     def apply(self, item: Item) -> Item:
         """The item after the change, for tables that compute it themselves."""

@@ -8,6 +8,7 @@ from flowker.adapters.items import Key
 
 DEFINITIONS = "definitions"
 EXECUTIONS = "executions"
+AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +20,24 @@ class Index:
     projects: tuple[str, ...] = ()
 
 
+LISTED = ("status", "provider_id", "size")
+"""What lists of definitions are filtered by, and what tells how many of them an answer can hold."""
+
 TABLES: Mapping[str, Mapping[str, Index]] = {
     DEFINITIONS: {
-        "by_created": Index("kind", "created_sort", ("status", "provider_id")),
-        "by_updated": Index("kind", "updated_sort", ("status", "provider_id")),
-        "by_name": Index("kind", "name_sort", ("status", "provider_id")),
+        "by_created": Index("kind", "created_sort", LISTED),
+        "by_updated": Index("kind", "updated_sort", LISTED),
+        "by_name": Index("kind", "name_sort", LISTED),
     },
     EXECUTIONS: {
         "by_started": Index("shard", "started_sort", ("status",)),
         "by_completed": Index("shard", "completed_sort", ("status",)),
         "by_workflow_started": Index("workflow_shard", "started_sort", ("status",)),
         "by_workflow_completed": Index("workflow_shard", "completed_sort", ("status",)),
+    },
+    AUDIT: {
+        "by_event": Index("event_id", "sk"),
+        "by_resource": Index("resource_id", "sk", ("event_type", "result")),
     },
 }
 
@@ -49,6 +57,11 @@ _LOWEST = "\x01"
 def sort_text(value: str, owner_id: str) -> str:
     """Sorts like (value, id). What separates them sorts before all printable text, so that `a` precedes `a b`."""
     return f"{value}{_LOWEST}{owner_id}"
+
+
+def sort_end(value: str) -> str:
+    """Sorts after every `sort_text` of this value, and before those of the values that follow."""
+    return f"{value}\x02"
 
 
 def blob(owner: Key, digest: str) -> str:
@@ -86,6 +99,10 @@ def provider_uses(configuration_id: str) -> Key:
     return Key(DEFINITIONS, provider_configuration(configuration_id).pk, "USES")
 
 
+def executor_configuration(configuration_id: str) -> Key:
+    return Key(DEFINITIONS, f"EXECUTOR_CONFIGURATION#{configuration_id}", "HEAD")
+
+
 def execution(execution_id: str) -> Key:
     return Key(EXECUTIONS, f"EXECUTION#{execution_id}", "META")
 
@@ -104,6 +121,43 @@ def idempotency(key: str) -> Key:
 
 def breaker(configuration_id: str) -> Key:
     return Key(EXECUTIONS, f"BREAKER#{configuration_id}", "STATE")
+
+
+def outbox(owner_id: str, at: str, notice_id: str) -> Key:
+    """What a transaction announces; the notices about one thing are in one partition, in order."""
+    return Key(EXECUTIONS, outbox_of(shard(owner_id)), f"{at}#{notice_id}")
+
+
+def outbox_of(shard: str) -> str:
+    """A partition of the outbox."""
+    return f"OUTBOX#{shard}"
+
+
+def counts(kind: str, bucket: str) -> Key:
+    """How many things of a kind there are in each status; `bucket` narrows it to a span of time."""
+    return Key(EXECUTIONS, f"COUNTS#{kind}", bucket)
+
+
+COUNTED = Key(EXECUTIONS, "COUNTS", "RECENT")
+"""Which notices were counted last."""
+
+CHAIN_HEAD = Key(AUDIT, "CHAIN", "HEAD")
+BLOCK = 1000
+"""Entries of the audit trail per partition: a block is about one page of a read."""
+
+
+def audit_entry(sequence: int) -> Key:
+    """Entries count from 1, so block 0 holds one less."""
+    return Key(AUDIT, audit_block(sequence // BLOCK), audit_sort(sequence))
+
+
+def audit_block(number: int) -> str:
+    return f"BLOCK#{number:010d}"
+
+
+def audit_sort(sequence: int) -> str:
+    """Sorts like the number."""
+    return f"{sequence:013d}"
 
 
 def shard(execution_id: str) -> str:

@@ -15,6 +15,9 @@ from flowker.model.execution import Execution
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
+STOPPED = "ExecutionStopped"
+"""The error name of a run that was aborted because its execution had ended before, by a user's decision."""
+
 
 class StepFunctions:
     """`functions` replaces the placeholders of a definition (`${RunNode}`) with references of real functions."""
@@ -46,6 +49,18 @@ class StepFunctions:
         except self._client.exceptions.ExecutionAlreadyExists:
             return
 
+    def stop(self, execution: Execution) -> None:
+        """Abort the run; an execution that has ended or was never started is left alone."""
+        machine = execution.launch.machine
+        try:
+            self._call(
+                self._client.stop_execution,
+                executionArn=f"{machine.replace(':stateMachine:', ':execution:')}:{execution.id}",
+                error=STOPPED,
+            )
+        except self._client.exceptions.ExecutionDoesNotExist:
+            return
+
     def ping(self) -> None:
         """Raises `StoreUnavailable` when the service does not answer."""
         self._call(self._client.list_state_machines, maxResults=1)
@@ -53,7 +68,10 @@ class StepFunctions:
     def _call(self, operation: Any, **arguments: Any) -> Any:
         try:
             return operation(**arguments)
-        except self._client.exceptions.ExecutionAlreadyExists:
+        except (
+            self._client.exceptions.ExecutionAlreadyExists,
+            self._client.exceptions.ExecutionDoesNotExist,
+        ):
             raise
         except (ClientError, BotoCoreError) as error:
             raise StoreUnavailable(f"Step Functions: {error}") from error

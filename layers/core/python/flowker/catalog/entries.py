@@ -1,7 +1,7 @@
 """What the catalog lists, and the few words its JSON Schemas are written in (Flowker spec a.7, g)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,9 @@ from flowker.model import exact_json
 
 Schema = Mapping[str, Any]
 """A JSON Schema, draft 2020-12, or a part of one."""
+
+Parameters = Mapping[str, Any]
+"""What a template is filled in with."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,6 +68,26 @@ class Executor(Entry):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trigger(Entry):
     """A way to start workflows; `schema` describes the data of a trigger node."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Template(Entry):
+    """A way to make workflows; `schema` describes its parameters.
+
+    `build` turns parameters that satisfy the schema, completed by its defaults, into the body of a create request.
+    `configurations` names the parameters that are ids of provider configurations, each with the provider's id.
+    """
+
+    category: str
+    description: str
+    build: Callable[[Parameters], dict[str, Any]]
+    configurations: Mapping[str, str] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, str]:
+        return {**super().summary(), "description": self.description, "category": self.category}
+
+    def detail(self) -> dict[str, str]:
+        return {**self.summary(), "paramSchema": self.schema_text}
 
 
 STRING: Schema = {"type": "string"}

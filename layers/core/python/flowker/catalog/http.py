@@ -19,14 +19,22 @@ from flowker.catalog.entries import (
     one_of,
     record,
 )
+from flowker.model.authentication import (
+    CLIENT_AUTHENTICATION,
+    CLIENT_AUTHENTICATIONS,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    EXTRA_PARAMETERS,
+    ISSUER_URL,
+    TOKEN_URL,
+)
 
 _AUTH_TYPES = ("none", "api_key", "bearer", "basic", "oidc_client_credentials", "oidc_user")
-_HEADERS: Schema = {"type": "object", "additionalProperties": STRING}
+_TEXTS: Schema = {"type": "object", "additionalProperties": STRING}
 _SCOPES: Schema = {"type": ["array", "string"], "items": STRING}
 
-_TOKEN_ENDPOINT = ("issuer_url", "issuerURL", "token_url", "tokenURL")
-_CLIENT_ID = ("client_id", "clientID")
-_CLIENT_SECRET = ("client_secret", "clientSecret")
+_SCALAR: Schema = {"type": ["string", "number", "boolean"]}
+_ENDPOINT = (*ISSUER_URL, *TOKEN_URL)
 
 
 def _given(name: str) -> Schema:
@@ -69,13 +77,13 @@ _AUTH: Schema = record(
                 "token": STRING,
                 "username": STRING,
                 "password": STRING,
-                **dict.fromkeys((*_TOKEN_ENDPOINT, *_CLIENT_ID, *_CLIENT_SECRET), STRING),
+                **dict.fromkeys((*_ENDPOINT, *CLIENT_ID, *CLIENT_SECRET), STRING),
                 "scopes": _SCOPES,
                 "audience": STRING,
-                "token_endpoint_auth_method": one_of(
-                    "client_secret_basic", "client_secret_post", default="client_secret_basic"
+                **dict.fromkeys(
+                    CLIENT_AUTHENTICATION, one_of(*CLIENT_AUTHENTICATIONS, default=CLIENT_AUTHENTICATIONS[0])
                 ),
-                "extra_params": OBJECT,
+                **dict.fromkeys(EXTRA_PARAMETERS, record({}, additionalProperties=_SCALAR)),
             }
         ),
         "cache": record(
@@ -92,11 +100,11 @@ _AUTH: Schema = record(
         _when("basic", [_needs("username"), _needs("password")]),
         _when(
             "oidc_client_credentials",
-            [_needs(*_TOKEN_ENDPOINT), _needs(*_CLIENT_ID), _needs(*_CLIENT_SECRET)],
+            [_needs(*_ENDPOINT), _needs(*CLIENT_ID), _needs(*CLIENT_SECRET)],
         ),
         _when(
             "oidc_user",
-            [_needs(*_TOKEN_ENDPOINT), _needs(*_CLIENT_ID), _needs("username"), _needs("password")],
+            [_needs(*_ENDPOINT), _needs(*CLIENT_ID), _needs("username"), _needs("password")],
         ),
     ],
 )
@@ -105,12 +113,8 @@ _FLAT_AUTH: dict[str, Schema] = {
     "auth_type": one_of(*_AUTH_TYPES, default="none"),
     "api_key": STRING,
     "bearer_token": STRING,
-    "username": STRING,
-    "password": STRING,
-    "token_url": STRING,
-    "client_id": STRING,
-    "client_secret": STRING,
-    "scopes": _SCOPES,
+    **_AUTH["properties"]["config"]["properties"],
+    "cache": _AUTH["properties"]["cache"],
 }
 """The older spelling of authentication, beside `base_url` instead of inside `auth`."""
 
@@ -121,7 +125,7 @@ PROVIDER = Provider(
     schema=document(
         {
             "base_url": URI,
-            "headers": _HEADERS,
+            "headers": _TEXTS,
             "timeout_ms": integer(100, 30_000, default=5000),
             "auth": _AUTH,
             **_FLAT_AUTH,
@@ -150,8 +154,8 @@ _REQUEST: Schema = document(
             "description": "Absolute, or relative to the provider's base_url."
             " ${path} inserts a value of the context, URL-encoded.",
         },
-        "headers": _HEADERS,
-        "query": OBJECT,
+        "headers": _TEXTS,
+        "query": _TEXTS,
         "body": ANYTHING,
         "timeout_seconds": integer(1, 300, default=30),
         "retry": record(

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flowker.catalog import http, midaz, s3, tracer, webhook
-from flowker.catalog.entries import Entry, Executor, Provider, Trigger
+from flowker.catalog import http, midaz, s3, tracer, tracer_midaz_validation, webhook
+from flowker.catalog.entries import Entry, Executor, Provider, Template, Trigger
 
 EntryT = TypeVar("EntryT", bound=Entry)
 
@@ -17,6 +17,7 @@ class Catalog:
     providers: Mapping[str, Provider]
     executors: Mapping[str, Executor]
     triggers: Mapping[str, Trigger]
+    templates: Mapping[str, Template]
 
     def executors_of(self, provider_id: str) -> list[Executor]:
         """The operations of one provider, in the order of their ids."""
@@ -31,4 +32,5 @@ CATALOG = Catalog(
     providers=_by_id(module.PROVIDER for module in (http, midaz, s3, tracer)),
     executors=_by_id(executor for module in (http, midaz, s3, tracer) for executor in module.EXECUTORS),
     triggers=_by_id([webhook.TRIGGER]),
+    templates=_by_id([tracer_midaz_validation.TEMPLATE]),
 )

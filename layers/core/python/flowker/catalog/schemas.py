@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flowker.catalog.entries import Executor, Schema
 from flowker.model.exact_json import Json
-from flowker.nodes.calls import static_config
+from flowker.nodes.runners.settings import is_mapped, static_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,15 @@ def violations(
 def executor_violations(executor: Executor, data: Mapping[str, Json]) -> list[Violation]:
     """What is wrong with the static configuration of an executor node; nothing if it has none.
 
-    Where an input mapping exists it may supply what is missing. `method` is not static, but a schema may ask for it.
+    Where mappings or transforms exist they may supply what is missing. `method` is not static, but a schema may ask for it.
     """
     static = static_config(data)
     if not static:
         return []
     if "method" in executor.schema["properties"]:
-        static["method"] = data.get("method") or "POST"
-    found = violations(executor.schema, static, formats=True, ignore_required=bool(data.get("inputMapping")))
+        method = data.get("method") or "POST"
+        static["method"] = method.upper() if isinstance(method, str) else method
+    found = violations(executor.schema, static, formats=True, ignore_required=is_mapped(data))
     return [each for each in found if not (each.keyword == "required" and _optional(executor, each))]
 
 

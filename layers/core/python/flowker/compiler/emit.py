@@ -18,6 +18,7 @@ from typing import Any
 from flowker.compiler.blocks import Block, Blocks, Parallel, entering, members
 from flowker.compiler.policy import (
     ABANDON,
+    CALL_RETRY,
     CATCH,
     DONE,
     EXECUTION_SECONDS,
@@ -31,7 +32,7 @@ from flowker.compiler.policy import (
 from flowker.compiler.topology import Knowledge
 from flowker.compiler.units import Unit, Units
 from flowker.model.graph import Edge, NodeKind
-from flowker.nodes.calls import declared_timeout
+from flowker.nodes.runners.settings import declared_timeout
 
 _IDS = {"executionId.$": "$.executionId", "revision.$": "$.revision", "entry.$": "$.entry"}
 """What every task is told, and every branch starts with."""
@@ -123,13 +124,14 @@ class _Emitter:
         if finish is not None:
             parameters["finishUnless"] = finish
         kept = unit.head in self._needs.answers
+        calls = self._topology.nodes[unit.head].type is NodeKind.EXECUTOR
         state: State = {
             "Type": "Task",
             "Resource": RUN_NODE,
             "Parameters": parameters,
             "ResultPath": f"$.live.u{self._unit_key[unit.head]}" if kept else None,
             "TimeoutSeconds": self._seconds(unit),
-            "Retry": RETRY,
+            "Retry": CALL_RETRY if calls else RETRY,
         }
         return self._closing(state, follow, sequence)
 
@@ -256,7 +258,7 @@ class _Emitter:
     def _endings(self, states: States) -> States:
         """The states that end an execution, as far as they are used."""
         execution = {"executionId.$": "$.executionId"}
-        record = {"Type": "Task", "Resource": RECORD_EXECUTION, "ResultPath": None, "Retry": RETRY[1:]}
+        record = {"Type": "Task", "Resource": RECORD_EXECUTION, "ResultPath": None, "Retry": RETRY}
         targets = {state.get("Next") for state in states.values()} | self._used
         endings: States = {}
         if DONE in self._used:

@@ -1,5 +1,9 @@
 """What holds for every state machine, whatever its graph: placeholders, time limits, retries, and where errors lead."""
 
+from typing import Any
+
+from flowker.errors import PROVIDER_UNAVAILABLE, ProviderUnavailable
+
 RUN_NODE = "${RunNode}"
 RECORD_EXECUTION = "${RecordExecution}"
 """Placeholders for the two functions; whoever publishes a definition puts the real references in."""
@@ -10,7 +14,7 @@ SLACK_SECONDS = 30
 """On top of a node's own timeout: cold start, reading, writing."""
 
 ATTEMPTS = 5
-"""Per provider call, with 1, 2, 4 and 8 seconds between them (Flowker spec d.7)."""
+"""Per provider call, with 1, 2, 4 and 8 seconds between them, or longer where the provider asks (Flowker spec d.7)."""
 
 DONE, FINISH, FAILED, ABANDON = (
     "execution.done",
@@ -19,13 +23,7 @@ DONE, FINISH, FAILED, ABANDON = (
     "execution.abandon",
 )
 
-RETRY = [
-    {
-        "ErrorEquals": ["ProviderUnavailable"],
-        "IntervalSeconds": 1,
-        "BackoffRate": 2.0,
-        "MaxAttempts": ATTEMPTS - 1,
-    },
+RETRY: list[dict[str, Any]] = [
     {
         "ErrorEquals": [
             "StoreUnavailable",
@@ -39,7 +37,29 @@ RETRY = [
         "MaxAttempts": 5,
     },
 ]
+"""Of every task: the store or the function itself is overloaded."""
+
+CALL_RETRY: list[dict[str, Any]] = [
+    {
+        "ErrorEquals": [error.__name__],
+        "IntervalSeconds": error.seconds,
+        "BackoffRate": 1.0,
+        "MaxAttempts": ATTEMPTS - 1,
+    }
+    for error in PROVIDER_UNAVAILABLE
+] + RETRY
+"""Of a task that calls a provider. The worker says by the error's name how long to wait, and counts the attempts: a
+retrier's own delay could only depend on how often it was used."""
+
 CATCH = [
     {"ErrorEquals": ["NodeFailed"], "ResultPath": "$.error", "Next": FAILED},
     {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": ABANDON},
 ]
+
+
+def before_next_attempt(attempt: int, asked: int) -> type[ProviderUnavailable]:
+    """The error that makes the state machine wait after an attempt, counted from 0: 1, 2, 4, 8 seconds, or longer if the
+    provider `asked` for so many, but never longer than 8."""
+    longest = PROVIDER_UNAVAILABLE[-1]
+    seconds = max(2**attempt, asked)
+    return next((error for error in PROVIDER_UNAVAILABLE if error.seconds >= seconds), longest)

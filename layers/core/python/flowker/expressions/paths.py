@@ -7,7 +7,7 @@ a[+]      targets: append; a[-] prepend; a[5] pads with null
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -79,12 +79,20 @@ class Path:
             raise EvaluationError(f"field not found: {self}")
         return value
 
-    def find(self, document: Mapping[str, Json], *, gap: Json = MISSING) -> Json:
+    def find(self, document: Json, *, gap: Json = MISSING) -> Json:
         """The value in this document, or `MISSING`. `gap` stands in for elements that `[*]` met without the rest."""
-        value = document.get(self.root, MISSING)
+        value = _child(document, self.root)
         if self.shorthand and _answers_in_body(value, self.steps[0]):
             value = value["body"]
         return _below(value, self.steps, gap)
+
+    def edit(self, document: Json, change: Callable[[Json], Json]) -> Json:
+        """A copy of the document with what `change` makes of the value, or of each value that `[*]` meets.
+
+        `change` gets `MISSING` where there is nothing, and answers with it where nothing is to be. Knows no shorthand.
+        Raises `EvaluationError` for a new element far beyond the end of a list.
+        """
+        return _edited(document, (self.root, *self.steps), change)
 
     def __str__(self) -> str:
         return self.root + "".join(
@@ -167,13 +175,17 @@ def _below(value: Json, steps: tuple[Step, ...], gap: Json) -> Json:
 def _child(value: Json, step: str | int) -> Json:
     if isinstance(value, dict):
         return value.get(step, MISSING)
+    index = _index(value, step)
+    return MISSING if index is None or index >= len(value) else value[index]
+
+
+def _index(value: Json, step: str | int) -> int | None:
+    """Which element of the value the step means; None if it means none."""
     if not isinstance(value, list):
-        return MISSING
+        return None
     if isinstance(step, str):
-        if not (step.isascii() and step.isdigit() and len(step) < 10):
-            return MISSING
-        step = int(step)
-    return value[step] if step < len(value) else MISSING
+        return int(step) if step.isascii() and step.isdigit() and len(step) < 10 else None
+    return step
 
 
 def _collected(value: Json, steps: tuple[Step, ...], gap: Json) -> Json:
@@ -198,6 +210,32 @@ def _placed(current: Json, steps: tuple[TargetStep, ...], value: Json) -> Json:
         return [*elements, _placed(None, rest, value)]
     elements = elements + [None] * (step + 1 - len(elements))
     return [*elements[:step], _placed(elements[step], rest, value), *elements[step + 1 :]]
+
+
+def _edited(value: Json, steps: tuple[Step, ...], change: Callable[[Json], Json]) -> Json:
+    if not steps:
+        return change(value)
+    step, rest = steps[0], steps[1:]
+    if isinstance(step, Every):
+        if not isinstance(value, list):
+            change(MISSING)  # it may have something to say about that
+            return value
+        elements = [_edited(element, rest, change) for element in value]
+        return [element for element in elements if element is not MISSING]
+    before = _child(value, step)
+    after = _edited(before, rest, change)
+    return value if after is before else _replaced(value, step, after)
+
+
+def _replaced(value: Json, step: str | int, child: Json) -> Json:
+    index = _index(value, step)
+    if child is not MISSING:
+        if index is not None and index > max(MAX_TARGET_INDEX, len(value) - 1):
+            raise EvaluationError(f"an index of a new element is at most {MAX_TARGET_INDEX}")
+        return _placed(value, (step if index is None else index,), child)
+    if index is None:
+        return {key: other for key, other in value.items() if key != step}
+    return [*value[:index], *value[index + 1 :]]
 
 
 def _bracket(step: int | Enum) -> str:

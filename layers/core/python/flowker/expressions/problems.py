@@ -11,12 +11,25 @@ class ExpressionSyntaxError(ValueError):
 
 
 class MappingError(ValueError):
-    """A list of field mappings cannot be used. `item` is the culprit, such as `[2].source`; empty for the list."""
+    """A list of field mappings or of operations cannot be used.
 
-    def __init__(self, message: str, item: str = "") -> None:
-        super().__init__(f"{item}: {message}" if item else message)
+    `path` leads from the list to the culprit, such as `(2, "source")`; it is empty for the list itself.
+    """
+
+    def __init__(self, message: str, *path: str | int) -> None:
         self.message = message
-        self.item = item
+        self.path = path
+        super().__init__(f"{self.item}: {message}" if path else message)
+
+    @property
+    def item(self) -> str:
+        """The culprit for people: `[2].source`."""
+        parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path]
+        return "".join(parts).removeprefix(".")
+
+    def below(self, *parents: str | int) -> "MappingError":
+        """The same problem, seen from further outside."""
+        return MappingError(self.message, *parents, *self.path)
 
 
 class EvaluationError(ValueError):

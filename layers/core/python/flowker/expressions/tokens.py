@@ -15,10 +15,10 @@ class Token(NamedTuple):
 
 
 _CHUNK = r"""[^\s()"'<>=!&|] (?: [^\s()"'<>=!&|] | !(?!=) | &(?!&) | \|(?!\|) )*"""
-# Text has no escapes. A quote inside it does not end it where a letter or another quote follows: 'it's' is a text.
+# Text has no escapes. A quote ends it only where an operator, a bracket, AND, OR or the end follows: 'it's' is a text.
 _TOKEN = re.compile(
     rf"""
-      (?P<TEXT> (?P<quote>["']) .*? (?P=quote) (?=[\s()<>=!&|]|\Z) )
+      (?P<TEXT> (?P<quote>["']) .*? (?P=quote) (?=\s*(?:[()<>=!&|]|\Z|(?i:and|or)(?![^\s()"'<>=!&|]))) )
     | (?P<COMPARE> [<>=!]= | [<>] )
     | (?P<AND> && ) | (?P<OR> \|\| ) | (?P<NOT> ! ) | (?P<OPEN> \( ) | (?P<CLOSE> \) )
     | (?P<WORD> {_CHUNK} )

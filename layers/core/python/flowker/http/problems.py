@@ -19,6 +19,7 @@ STATUSES: dict[type[FlowkerError], HTTPStatus] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.InjectedTimeout: HTTPStatus.GATEWAY_TIMEOUT,
 }
 """By family: a code's class inherits its status."""
 
@@ -35,12 +36,17 @@ def status_of(error: FlowkerError) -> HTTPStatus:
     return next(families, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def title_of(status: HTTPStatus) -> str:
+    """The reason phrase, as the API spells it."""
+    return TITLES.get(status, status.phrase)
+
+
 def problem(error: FlowkerError) -> Response[Any]:
     """`{code, title, message, fields?}`."""
     status = status_of(error)
     body: dict[str, Any] = {
         "code": error.code,
-        "title": TITLES.get(status, status.phrase),
+        "title": title_of(status),
         "message": error.message,
     }
     if error.fields:

@@ -21,6 +21,9 @@ MOST_DEPTH = 100
 MOST_WAIT = 25.0
 """Seconds that `Prefer: wait` may ask for; an API gateway gives up at 29."""
 
+DEFAULT_LIMIT, MOST_LIMIT = 10, 100
+"""Items of a page."""
+
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -137,22 +140,24 @@ def page_query(parameters: Mapping[str, str], rules: ListRules) -> PageQuery:
 
 def _limit(text: str | None, rules: ListRules) -> int:
     if text is None or text == "":
-        return 10
-    if not re.fullmatch(r"[+-]?\d{1,9}", text):
+        return DEFAULT_LIMIT
+    number = re.fullmatch(r"([+-]?)([0-9]+)", text)
+    if number is None:
         if rules.limit_type_error:
             raise InvalidQuery("limit must be an integer", fields={"limit": "must be an integer"})
-        return 10
-    limit = int(text)
-    if not 1 <= limit <= 100:
+        return DEFAULT_LIMIT
+    limit = int(number[1] + (number[2].lstrip("0") or "0")[:9])  # more digits make no difference
+    if not 1 <= limit <= MOST_LIMIT:
         if rules.limit_range_error is not None:
-            raise rules.limit_range_error("limit must be from 1 to 100", fields={"limit": "from 1 to 100"})
-        return 100 if limit > 100 else 10
+            wanted = f"from 1 to {MOST_LIMIT}"
+            raise rules.limit_range_error(f"limit must be {wanted}", fields={"limit": wanted})
+        return MOST_LIMIT if limit > MOST_LIMIT else DEFAULT_LIMIT
     return limit
 
 
 def _sort(parameters: Mapping[str, str], rules: ListRules) -> tuple[str, bool]:
-    order = (parameters.get("sortOrder") or "DESC").upper()
-    if order not in ("ASC", "DESC"):
+    order = (parameters.get("sortOrder") or "DESC").lower()
+    if order not in ("asc", "desc"):
         raise InvalidSortOrder("sortOrder must be ASC or DESC", fields={"sortOrder": "ASC or DESC"})
     sort_by = parameters.get("sortBy") or rules.sorts[0]
     if sort_by not in rules.sorts:
@@ -160,7 +165,7 @@ def _sort(parameters: Mapping[str, str], rules: ListRules) -> tuple[str, bool]:
             allowed = ", ".join(rules.sorts)
             raise InvalidQuery(f"sortBy must be one of {allowed}", fields={"sortBy": f"one of {allowed}"})
         sort_by = rules.sorts[0]
-    return sort_by, order == "ASC"
+    return sort_by, order == "asc"
 
 
 def _cursor(parameters: Mapping[str, str], rules: ListRules) -> Cursor | None:

@@ -27,6 +27,7 @@ _ALL = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 ROUTES: tuple[Route, ...] = (
     Route(("GET", "POST"), "/v1/workflows", "workflows"),
+    Route(("POST",), "/v1/workflows/from-template", "workflows"),
     Route(("GET", "PUT", "DELETE"), "/v1/workflows/{workflow_id}", "workflows"),
     Route(("POST",), "/v1/workflows/{workflow_id}/clone", "workflows"),
     Route(("POST",), "/v1/workflows/{workflow_id}/activate", "workflows"),
@@ -36,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET",), "/v1/executions", "executions"),
     Route(("GET",), "/v1/executions/{execution_id}", "executions"),
     Route(("GET",), "/v1/executions/{execution_id}/results", "executions"),
+    Route(("POST",), "/v1/executions/{execution_id}/cancel", "executions"),
     Route(("GET", "POST"), "/v1/provider-configurations", "provider_configurations"),
     Route(
         ("GET", "PATCH", "DELETE"),
@@ -44,6 +46,14 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(("POST",), "/v1/provider-configurations/{configuration_id}/disable", "provider_configurations"),
     Route(("POST",), "/v1/provider-configurations/{configuration_id}/enable", "provider_configurations"),
+    Route(("POST",), "/v1/provider-configurations/{configuration_id}/test", "provider_configurations"),
+    Route(("GET", "POST"), "/v1/executors", "executors"),
+    Route(("GET", "PATCH", "DELETE"), "/v1/executors/{configuration_id}", "executors"),
+    Route(("POST",), "/v1/executors/{configuration_id}/configure", "executors"),
+    Route(("POST",), "/v1/executors/{configuration_id}/test", "executors"),
+    Route(("POST",), "/v1/executors/{configuration_id}/activate", "executors"),
+    Route(("POST",), "/v1/executors/{configuration_id}/disable", "executors"),
+    Route(("POST",), "/v1/executors/{configuration_id}/enable", "executors"),
     Route(("GET",), "/v1/catalog/executors", "catalog"),
     Route(("GET",), "/v1/catalog/executors/{executor_id}", "catalog"),
     Route(("POST",), "/v1/catalog/executors/{executor_id}/validate", "catalog"),
@@ -52,14 +62,28 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET",), "/v1/catalog/providers", "catalog"),
     Route(("GET",), "/v1/catalog/providers/{provider_id}", "catalog"),
     Route(("GET",), "/v1/catalog/providers/{provider_id}/executors", "catalog"),
+    Route(("GET",), "/v1/catalog/templates", "catalog"),
+    Route(("GET",), "/v1/catalog/templates/{template_id}", "catalog"),
+    Route(("POST",), "/v1/catalog/templates/{template_id}/validate", "catalog"),
+    Route(("GET",), "/v1/dashboards/workflows/summary", "dashboards"),
+    Route(("GET",), "/v1/dashboards/executions", "dashboards"),
+    Route(("GET",), "/v1/audit-events", "audit_events"),
+    Route(("GET",), "/v1/audit-events/export", "audit_events"),
+    Route(("GET",), "/v1/audit-events/{event_id}", "audit_events"),
+    Route(("GET",), "/v1/audit-events/{event_id}/verify", "audit_events"),
     Route(_ALL, "/v1/webhooks/{path+}", "webhooks"),
     Route(("GET",), "/health", "health"),
     Route(("GET",), "/health/live", "health"),
     Route(("GET",), "/health/ready", "health"),
     Route(("GET",), "/readyz", "health"),
     Route(("GET",), "/version", "health"),
+    Route(("GET",), "/swagger", "api_docs"),
+    Route(("GET",), "/swagger/", "api_docs"),
+    Route(("GET",), "/swagger/{file}", "api_docs"),
 )
 
+PUBLIC = frozenset({"health", "api_docs"})
+"""Functions whose routes need no API key."""
 FALLBACK = "not_found"
 """Serves whatever no route matches."""
 

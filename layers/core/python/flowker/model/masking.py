@@ -98,9 +98,10 @@ def mask_node_data(data: Json) -> Json:
 def restore(new: Json, old: Json, field: str = "config") -> Json:
     """Undo `mask` in what a client sends back: `MASK` in a hidden place becomes what `old` has in the same place.
 
-    List items are matched by position. Raises `InvalidBody`, naming the place below `field`, if `old` has nothing.
+    List items are matched by position. Raises `InvalidBody`, naming the place below `field`, if any, when `old` has
+    nothing there.
     """
-    return _restored(new, old, sensitive, (field,))
+    return _restored(new, old, sensitive, (field,) if field else ())
 
 
 def restore_node_data(new: Json, old: Json, field: str = "data") -> Json:

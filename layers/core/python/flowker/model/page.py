@@ -11,6 +11,9 @@ from flowker.model import exact_json
 
 ItemT = TypeVar("ItemT")
 
+_MOST_BYTES = 800
+"""Of a cursor's sort text: 100 characters of a name and an id, with room to spare."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -36,6 +39,8 @@ class Cursor:
             sort_by, ascending, value, part = exact_json.loads(base64.urlsafe_b64decode(text)[6:])
             if [type(each) for each in (sort_by, ascending, value, part)] != [str, bool, str, int]:
                 raise ValueError("types")
+            if not 1 <= len(value.encode()) <= _MOST_BYTES:  # half of a surrogate pair cannot be encoded
+                raise ValueError("text")
             cursor = Cursor(sort_by, ascending, value, part)
             if cursor.encode() != text:
                 raise ValueError("not what `encode` writes")

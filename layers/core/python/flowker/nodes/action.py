@@ -1,4 +1,4 @@
-"""Built-in work without an external service: `set_output` and `log`; other actions complete without effect.
+"""Built-in work without an external service: `set_output`, `log`, `transform`; other actions complete without effect.
 
 `data.actionType`, or else `data.action`, names the action (Flowker spec d.5).
 """
@@ -7,40 +7,53 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from flowker.expressions.mappings import WHOLE
 from flowker.model.exact_json import Json
 from flowker.model.graph import Node
-from flowker.nodes.base import EVERYTHING, Result, Run
-from flowker.nodes.mapping import deep_merge, input_mappings, mapped
+from flowker.nodes.base import Result, Run
+from flowker.nodes.mapping import changed, deep_merge, input_change, input_mappings, mapped, roots_of
 
 logger = logging.getLogger(__name__)
 
 
 class Action:
     def references(self, node: Node) -> frozenset[str] | None:
-        roots = input_mappings(node, "mapping").roots if _kind(node) == "set_output" else frozenset()
-        return EVERYTHING if WHOLE in roots else roots
+        if kind_of(node) == "set_output":
+            return roots_of(input_mappings(node, "mapping"))
+        return roots_of(input_change(node)) if _transforms(node) else frozenset()
 
     def run(self, node: Node, run: Run) -> Result:
-        """Output: the node's whole `data`; for `set_output` with its mapping merged over `output`."""
+        """Output: the node's whole `data`, for `set_output` with its mapping merged over `output`; for `transform` the
+        result of its `inputMapping` or `transforms`, any JSON."""
+        if _transforms(node):
+            return Result(changed(input_change(node), run.context, run, "input transformation failed"))
         data = dict(node.settings)
-        if _kind(node) == "log":
+        if kind_of(node) == "log":
             logger.info("action log", extra={"node_id": node.id, "log_message": data.get("message")})
-        if _kind(node) == "set_output" and isinstance(data.get("output"), Mapping):
+        if kind_of(node) == "set_output" and isinstance(data.get("output"), Mapping):
             mapping = input_mappings(node, "mapping")
             if not mapping.empty:
-                values = mapped(mapping, run.context, "output transformation failed")
+                values = mapped(mapping, run.context, run, "output transformation failed")
                 data["output"] = deep_merge(data["output"], values)
         return Result(data)
 
     def contribute(self, node: Node, output: Json, context: dict[str, Any]) -> None:
-        if self.contributes(node):
+        if _transforms(node):
+            context[node.id] = output
+        elif self.contributes(node):
             context["output"] = output["output"]
 
     def contributes(self, node: Node) -> frozenset[str]:
-        sets = _kind(node) == "set_output" and isinstance(node.settings.get("output"), Mapping)
+        if _transforms(node):
+            return frozenset({node.id})
+        sets = kind_of(node) == "set_output" and isinstance(node.settings.get("output"), Mapping)
         return frozenset({"output"}) if sets else frozenset()
 
 
-def _kind(node: Node) -> object:
+def kind_of(node: Node) -> object:
+    """What the action is called."""
     return node.settings.get("actionType") or node.settings.get("action")
+
+
+def _transforms(node: Node) -> bool:
+    """A `transform` with nothing to do is one of the actions that complete without effect."""
+    return kind_of(node) == "transform" and not input_change(node).empty

@@ -2,9 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from itertools import count
 from typing import Any, Protocol
+from uuid import UUID
 
+from flowker.expressions.operations.base import Surroundings
 from flowker.model.exact_json import Json
 from flowker.model.graph import Node
 from flowker.model.outbound import OutboundRequest, OutboundResponse
@@ -20,7 +26,8 @@ EVERYTHING = None
 class Failure(Exception):
     """A node failed. `reason` goes into the execution's error message, `detail` into the step's.
 
-    `transient` failures are worth another attempt; `code` is one of the FLK codes of failing nodes.
+    `transient` failures are worth another attempt, not before what the provider's `Retry-After` asks for; `code` is one
+    of the FLK codes of failing nodes.
     """
 
     def __init__(
@@ -31,6 +38,7 @@ class Failure(Exception):
         code: str = "FLK-0504",
         transient: bool = False,
         status_code: int | None = None,
+        retry_after: str | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -38,6 +46,7 @@ class Failure(Exception):
         self.code = code
         self.transient = transient
         self.status_code = status_code
+        self.retry_after = retry_after
 
 
 class CallFailure(Failure):
@@ -53,15 +62,44 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an executor configuration sends a call, and how. `timeout` in seconds; `auth` is `{type, config}` or nothing.
+
+    What the node itself says wins over path, method and timeout; `base_url`, and `auth` of a type other than `none`,
+    stand in for the provider's.
+    """
+
+    base_url: str
+    path: str
+    method: str
+    timeout: float
+    auth: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """The circumstances of one attempt. `idempotency_key` is the same for all attempts of a step; calls are made and
-    judged inside `guard`, which may refuse them and learns from the failures it sees."""
+    judged inside `guard`, which may refuse them and learns from the failures it sees. `endpoint` is there if the node
+    names an executor configuration."""
 
     context: Context
     provider: ProviderConfiguration | None
     idempotency_key: str
     send: Callable[[OutboundRequest], OutboundResponse]
     guard: Callable[[], AbstractContextManager[None]] = nullcontext
+    endpoint: Endpoint | None = None
+    now: datetime = field(default_factory=partial(datetime.now, UTC))
+
+    def surroundings(self, purpose: str) -> Surroundings:
+        """For the operations of one list. Random to everybody, its UUIDs are the same on each attempt of a step: the
+        provider is promised that a repeated idempotency key is a repeated request."""
+        numbers = count()
+
+        def random_uuid() -> UUID:
+            seed = f"{self.idempotency_key}/{purpose}/{next(numbers)}"
+            return UUID(bytes=sha256(seed.encode()).digest()[:16], version=4)
+
+        return Surroundings(self.now, random_uuid)
 
 
 class NodeType(Protocol):

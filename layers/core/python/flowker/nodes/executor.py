@@ -3,40 +3,46 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flowker.expressions.mappings import WHOLE
-from flowker.model import exact_json
 from flowker.model.exact_json import Json
 from flowker.model.graph import Node
 from flowker.model.identifier import canonical_uuid
-from flowker.model.outbound import CallFailed, CallFailedForNow, OutboundRequest, OutboundResponse
+from flowker.model.outbound import (
+    CallFailed,
+    CallFailedForNow,
+    OutboundRequest,
+    OutboundResponse,
+    transient,
+)
 from flowker.model.provider import ProviderConfiguration, ProviderConfigurationStatus
 from flowker.nodes.base import EVERYTHING, CallFailure, Failure, Result, Run
-from flowker.nodes.calls import build_call, static_config, success_codes, template_roots
-from flowker.nodes.mapping import deep_merge, input_mappings, mapped, output_mappings
-
-TRANSIENT_STATUSES = frozenset({408, 425, 429})
-"""With all of 5xx: statuses worth another attempt (Flowker spec d.7 [R])."""
+from flowker.nodes.mapping import changed, deep_merge, input_change, mapped, output_mappings, roots_of
+from flowker.nodes.runners.base import Call, unbuildable
+from flowker.nodes.runners.registry import runner_of
+from flowker.nodes.runners.settings import static_config
 
 
 class Executor:
     def references(self, node: Node) -> frozenset[str] | None:
-        mapping = input_mappings(node)
-        if (mapping.empty and not _static_body(node)) or WHOLE in mapping.roots:
+        change = input_change(node)
+        if change.empty and not _static_body(node):
             return EVERYTHING
-        return mapping.roots | template_roots(node.settings)
+        mapped_from = frozenset() if change.empty else roots_of(change)
+        own = runner_of(node.settings).reads(node.settings)
+        return EVERYTHING if mapped_from is EVERYTHING or own is EVERYTHING else mapped_from | own
 
     def run(self, node: Node, run: Run) -> Result:
-        """Output: the response envelope `{status, status_text, url, headers, body?}`, or what `outputMapping` makes of it."""
+        """Output: the runner's, for most the response envelope, or what `outputMapping` makes of it."""
         provider = _provider(node, run.provider)
         body = _body(node, run)
-        call = build_call(node.settings, provider, run.context, body, run.idempotency_key)
+        call = Call(node.settings, provider, run.context, body, run.idempotency_key, run.endpoint)
+        request = _request(call)
         with run.guard():
-            response = _answer(node, run, call)
-        envelope = _envelope(response)
+            response = _answer(node, run, request)
+        envelope = runner_of(node.settings).output(call, response)
         mapping = output_mappings(node)
         if mapping.empty:
             return Result(envelope, response.status)
-        return Result(mapped(mapping, envelope, "output transformation failed"), response.status)
+        return Result(mapped(mapping, envelope, run, "output transformation failed"), response.status)
 
     def contribute(self, node: Node, output: Json, context: dict[str, Any]) -> None:
         """Under the node's id; targets of `outputMapping` that begin with `workflow.` also change the input (l.12)."""
@@ -67,6 +73,13 @@ def _provider(node: Node, provider: ProviderConfiguration | None) -> ProviderCon
     return provider
 
 
+def _request(call: Call) -> OutboundRequest:
+    try:
+        return runner_of(call.data).request(call)
+    except UnicodeEncodeError as error:
+        raise unbuildable("a text holds half of a character") from error
+
+
 def _answer(node: Node, run: Run, call: OutboundRequest) -> OutboundResponse:
     """What the provider said, if that is a success. Raises `CallFailure`."""
     try:
@@ -75,21 +88,26 @@ def _answer(node: Node, run: Run, call: OutboundRequest) -> OutboundResponse:
         raise CallFailure(f"executor error: {error}", transient=True) from error
     except CallFailed as error:
         raise CallFailure(f"executor error: {error}") from error
-    if response.status not in success_codes(node.settings):
-        transient = response.status in TRANSIENT_STATUSES or response.status >= 500
+    if response.status not in runner_of(node.settings).successes(node.settings):
         reason = f"executor error: http request failed with status {response.status}"
-        raise CallFailure(reason, transient=transient, status_code=response.status)
+        after = response.headers.get("Retry-After")
+        raise CallFailure(
+            reason,
+            transient=transient(response.status),
+            status_code=response.status,
+            retry_after=after,
+        )
     return response
 
 
 def _body(node: Node, run: Run) -> Json:
-    """What to send: mapped values over static ones; with neither, the whole context."""
-    static, mapping = _static_body(node), input_mappings(node)
-    if mapping.empty:
+    """What to send: mapped values over static ones; with neither, the whole context. Transforms may make any JSON."""
+    static, change = _static_body(node), input_change(node)
+    if change.empty:
         return static["body"] if static else dict(run.context)
-    values = mapped(mapping, run.context, "input transformation failed")
+    values = changed(change, run.context, run, "input transformation failed")
     base = static.get("body")
-    return deep_merge(base, values) if isinstance(base, Mapping) else values
+    return deep_merge(base, values) if isinstance(base, Mapping) and isinstance(values, Mapping) else values
 
 
 def _static_body(node: Node) -> Mapping[str, Json]:
@@ -98,25 +116,3 @@ def _static_body(node: Node) -> Mapping[str, Json]:
     if node.settings.get("executorId") == "http":
         return {name: value for name, value in static.items() if name == "body"}
     return {"body": static} if static else {}
-
-
-def _envelope(response: OutboundResponse) -> dict[str, Any]:
-    envelope: dict[str, Any] = {
-        "status": response.status,
-        "status_text": f"{response.status} {response.reason}".strip(),
-        "url": response.url,
-        "headers": dict(response.headers),
-    }
-    if response.body:
-        envelope["body"] = _parsed(response)
-    return envelope
-
-
-def _parsed(response: OutboundResponse) -> Json:
-    text = response.body.decode("utf-8", errors="replace")
-    if "application/json" in response.headers.get("Content-Type", "").lower():
-        try:
-            return exact_json.loads(text)
-        except ValueError:
-            return text
-    return text

@@ -16,6 +16,9 @@ MOST_NODES = 100
 MOST_EDGES = 200
 NAME_LENGTH = 100
 DESCRIPTION_LENGTH = 500
+CONDITION_LENGTH = 500
+LABEL_LENGTH = 50
+"""Longest id, name or label of a node or an edge."""
 
 _Document = Mapping[str, Any]
 
@@ -95,7 +98,7 @@ def _text(document: _Document, name: str, at: str, length: int) -> str | None:
 
 
 def _required(document: object, name: str, at: str, error: type[FlowkerError]) -> str:
-    value = _text(document, name, f"{at}.{name}", 50) if isinstance(document, dict) else None
+    value = _text(document, name, f"{at}.{name}", LABEL_LENGTH) if isinstance(document, dict) else None
     if not value:
         raise error(f"{at}.{name} is required", fields={f"{at}.{name}": "required"})
     return value
@@ -115,7 +118,7 @@ def _node(item: Any, at: str) -> Node:
     return Node(
         id=node_id,
         type=NodeKind(kind),
-        name=_text(item, "name", f"{at}.name", 50) or None,
+        name=_text(item, "name", f"{at}.name", LABEL_LENGTH) or None,
         position=Position(x=_coordinate(position, "x", at), y=_coordinate(position, "y", at)),
         data=_object(item, "data", f"{at}.data"),
     )
@@ -136,9 +139,9 @@ def _edge(item: Any, at: str) -> Edge:
         id=_required(item, "id", at, errors.InvalidEdgeId),
         source=_required(item, "source", at, errors.EdgeSourceMissing),
         target=_required(item, "target", at, errors.EdgeTargetMissing),
-        sourceHandle=_text(item, "sourceHandle", f"{at}.sourceHandle", 50) or None,
-        condition=_text(item, "condition", f"{at}.condition", 500),
-        label=_text(item, "label", f"{at}.label", 50),
+        sourceHandle=_text(item, "sourceHandle", f"{at}.sourceHandle", LABEL_LENGTH) or None,
+        condition=_text(item, "condition", f"{at}.condition", CONDITION_LENGTH),
+        label=_text(item, "label", f"{at}.label", LABEL_LENGTH),
     )
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from flowker.compiler.policy import EXECUTION_SECONDS
 from flowker.errors import (
+    EXECUTION_CANCELLED,
     EXECUTION_TIMED_OUT,
+    ExecutionAlreadyEnded,
     ExecutionNotFinished,
     IdempotencyKeyReused,
     NotFound,
@@ -16,6 +18,7 @@ from flowker.errors import (
     WorkflowNotActive,
 )
 from flowker.model import exact_json
+from flowker.model.audit import AuditEvent, EventType, happened
 from flowker.model.exact_json import Json
 from flowker.model.execution import Claim, Execution, ExecutionStatus, Outcome, Step
 from flowker.model.graph import NodeKind
@@ -33,6 +36,7 @@ from flowker.ports import (
     StateMachines,
     WorkflowStore,
 )
+from flowker.usecases.engine_events import ended
 from flowker.usecases.plans import Plan, plan
 
 logger = logging.getLogger(__name__)
@@ -95,11 +99,16 @@ class Executions:
         )
         claim = Claim(key=key, fingerprint=fingerprint, execution_id=execution.id) if key else None
         try:
-            self.executions.add(execution, data, claim)
+            self.executions.add(execution, data, claim, [self._started(execution)])
         except IdempotencyKeyTaken as taken:
             return self._replay(taken.claim, fingerprint)
         self._hand_over(execution)
         return Started(execution, replayed=False)
+
+    def _started(self, execution: Execution) -> AuditEvent:
+        metadata = {"workflow.id": execution.launch.workflow_id}
+        event_id, at = self.ids.new(), self.clock.now()
+        return happened(EventType.EXECUTION_STARTED, execution.id, id=event_id, at=at, metadata=metadata)
 
     def _replay(self, claim: Claim, fingerprint: str) -> Started:
         if claim.fingerprint != fingerprint:
@@ -139,13 +148,13 @@ class Executions:
         """Fail what has been running for longer than its state machine may: nobody reported how it ended (spec d.11).
         Returns how many."""
         limit = self.clock.now() - OVERDUE_AFTER
-        ended = 0
+        count = 0
         for execution in self._accepted([ExecutionStatus.RUNNING], limit):
             # Accepted long ago does not mean started long ago; the first step tells.
             steps = self.executions.history(execution.id).steps.values()
             if any(step.executed_at <= instant(limit) for step in steps):
-                ended += self.executions.finish(execution.id, timed_out(instant(self.clock.now())))
-        return ended
+                count += self._finish(execution, timed_out(instant(self.clock.now())))
+        return count
 
     def _accepted(self, statuses: Sequence[ExecutionStatus], until: datetime) -> Iterator[Execution]:
         """Executions in these states that were accepted until then, oldest first."""
@@ -192,9 +201,37 @@ class Executions:
         completed = execution.status is ExecutionStatus.COMPLETED
         return Results(execution, steps, _final_output(history, revision) if completed else None)
 
+    def cancel(self, execution_id: str) -> Execution:
+        """End what has not ended: recorded first, so that exactly one of this and the last step wins, and the result of a
+        node under way is discarded. Then the orchestrator is told; if it does not hear, the worker refuses what follows.
+
+        Raises `ExecutionNotFound`, `ExecutionAlreadyEnded`.
+        """
+        now = self.clock.now()
+        message = f"execution cancelled ({EXECUTION_CANCELLED})"
+        outcome = Outcome(at=instant(now), error_message=message, error_code=EXECUTION_CANCELLED)
+        execution = self.executions.get(execution_id)
+        workflow = {"workflow.id": execution.launch.workflow_id}
+        kind, event_id = EventType.EXECUTION_CANCELLED, self.ids.new()
+        event = happened(kind, execution_id, id=event_id, at=now, metadata=workflow)
+        if not self._finish(execution, outcome, event):
+            raise ExecutionAlreadyEnded("the execution has already ended")
+        execution = self.executions.get(execution_id)
+        try:
+            self.machines.stop(execution)
+        except Unavailable as error:
+            logger.warning(
+                "execution cancelled but its run not stopped: %s", error, extra={"execution_id": execution.id}
+            )
+        return execution
+
     def finish(self, execution_id: str, outcome: Outcome) -> bool:
         """Record the end as the orchestrator saw it, unless the worker did before. True if this call recorded it."""
-        return self.executions.finish(execution_id, outcome)
+        return self._finish(self.executions.get(execution_id), outcome)
+
+    def _finish(self, execution: Execution, outcome: Outcome, *before: AuditEvent) -> bool:
+        end = ended(execution, outcome, self.clock.now())
+        return self.executions.finish(execution.id, outcome, [*before, end])
 
 
 def fingerprint_of(workflow_id: str, data: Mapping[str, Any]) -> str:

@@ -11,14 +11,16 @@ from functools import lru_cache, partial
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from flowker.compiler.policy import ATTEMPTS
+from flowker.compiler.policy import ATTEMPTS, before_next_attempt
 from flowker.compiler.units import Unit
 from flowker.errors import NodeFailed, ProviderUnavailable
 from flowker.expressions.conditions import parse
 from flowker.expressions.problems import EvaluationError, ExpressionSyntaxError
+from flowker.model.audit import AuditEvent
 from flowker.model.execution import Execution, ExecutionStatus, Outcome, Step, StepStatus
 from flowker.model.graph import Edge, Node, NodeKind
 from flowker.model.instant import instant
+from flowker.model.retry_after import seconds_to_wait
 from flowker.nodes.base import CallFailure, Failure, Result, Run
 from flowker.nodes.registry import context_of, type_of
 from flowker.ports import (
@@ -30,7 +32,10 @@ from flowker.ports import (
     NodeRunStore,
     WorkflowStore,
 )
+from flowker.usecases import engine_events
 from flowker.usecases.circuit import Circuit
+from flowker.usecases.endpoints import endpoint_of
+from flowker.usecases.engine_events import Call
 from flowker.usecases.plans import Plan, plan
 
 Route = dict[str, bool]
@@ -74,19 +79,32 @@ class NodeRuns:
         """Raises `ProviderUnavailable` for another attempt, `NodeFailed` when the execution has failed."""
         revision: Plan = self._plan(task.revision, task.entry)
         unit = revision.units.by_head[task.node]
-        inputs = self._store.load(task.execution_id, revision.reads(unit), revision.configuration(unit))
+        inputs = self._store.load(
+            task.execution_id,
+            revision.reads(unit),
+            revision.configuration(unit),
+            revision.executor_configuration(unit),
+        )
         recorded = inputs.history.steps.get(unit.head)
         if recorded is not None or inputs.history.execution.status.terminal:
             return _replay(recorded, inputs.history.execution)
         attempt = _Attempt(self._http, self._clock, self._circuit, task, revision, unit, inputs)
-        steps, outcome = attempt.perform()
-        counted = sum(revision.topology.nodes[step.node_id].type is not NodeKind.TRIGGER for step in steps)
         try:
-            self._store.record(task.execution_id, steps, counted, outcome)
+            steps, outcome = attempt.perform()
+        except ProviderUnavailable:
+            self._store.announce(task.execution_id, attempt.calls)
+            raise
+        counted = sum(revision.topology.nodes[step.node_id].type is not NodeKind.TRIGGER for step in steps)
+        execution = inputs.history.execution
+        end = [engine_events.ended(execution, outcome, self._clock.now())] if outcome else []
+        try:
+            self._store.record(execution, steps, counted, outcome, [*attempt.calls, *end])
         except AlreadyRecorded:
+            self._store.announce(task.execution_id, attempt.calls)  # what was called was called
             again = self._store.load(task.execution_id, [unit.head], None).history
             return _replay(again.steps.get(unit.head), again.execution)
         except ExecutionEnded:
+            self._store.announce(task.execution_id, attempt.calls)
             raise NodeFailed("the execution has ended") from None
         if outcome is not None and outcome.error_message is not None:
             raise NodeFailed(outcome.error_message)
@@ -124,6 +142,8 @@ class _Attempt:
         self._context = context_of(inputs.history.input, before, inputs.history.steps)
         self._steps: list[Step] = []
         self._live: set[str] = set()
+        self.calls: list[AuditEvent] = []
+        """The calls of providers, for the audit trail."""
 
     def perform(self) -> tuple[list[Step], Outcome | None]:
         """The steps to record, the first with the unit's route, and how the execution ended if it did."""
@@ -147,13 +167,20 @@ class _Attempt:
             result = self._run(node)
         except Failure as failure:
             attempts = self._task.attempt + 1
+            if isinstance(failure, CallFailure):
+                call = Call(self._task.execution_id, node, attempts, started)
+                self.calls += call.failed(self._clock.now(), failure)
             if failure.transient and attempts < ATTEMPTS:
-                raise ProviderUnavailable(failure.detail) from failure
+                asked = seconds_to_wait(failure.retry_after, self._clock.now())
+                raise before_next_attempt(self._task.attempt, asked)(failure.detail) from failure
             self._steps.append(self._step(node, started, None, failure))
             reason = failure.reason
             if isinstance(failure, CallFailure):
                 reason = f"executor call failed after {attempts} attempts: {reason}"
             raise _Stop(failure, node, f'node "{node.id}": {reason}') from failure
+        if node.type is NodeKind.EXECUTOR:
+            call = Call(self._task.execution_id, node, self._task.attempt + 1, started)
+            self.calls += call.completed(self._clock.now(), result.status_code)
         self._steps.append(self._step(node, started, result, None))
         type_of(node).contribute(node, result.output, self._context)
         self._live |= {
@@ -163,7 +190,10 @@ class _Attempt:
     def _run(self, node: Node) -> Result:
         key = str(uuid5(NAMESPACE_OID, f"{self._task.execution_id}/{node.id}"))
         guard = partial(self._circuit.guarding, self._inputs)
-        return type_of(node).run(node, Run(self._context, self._inputs.provider, key, self._http.send, guard))
+        now = self._clock.now()
+        endpoint = endpoint_of(node, self._inputs.executor) if node.type is NodeKind.EXECUTOR else None
+        run = Run(self._context, self._inputs.provider, key, self._http.send, guard, endpoint, now)
+        return type_of(node).run(node, run)
 
     def _alive(self, edge: Edge, node: Node, result: Result) -> bool:
         handle = self._plan.topology.handle(edge)

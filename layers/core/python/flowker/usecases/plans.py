@@ -11,6 +11,7 @@ from flowker.expressions.conditions import parse
 from flowker.model.graph import Graph, Node, NodeKind
 from flowker.nodes.executor import configuration_id
 from flowker.nodes.registry import type_of
+from flowker.usecases.endpoints import executor_configuration_id
 
 MOST_READS = 90
 """Steps to read one by one; for more, the whole history is one query."""
@@ -63,6 +64,11 @@ class Plan:
         """The provider configuration that the unit calls."""
         node = self.topology.nodes[unit.head]
         return configuration_id(node) if node.type is NodeKind.EXECUTOR else None
+
+    def executor_configuration(self, unit: Unit) -> str | None:
+        """The executor configuration that says which endpoint the unit calls."""
+        node = self.topology.nodes[unit.head]
+        return executor_configuration_id(node) if node.type is NodeKind.EXECUTOR else None
 
 
 def plan(graph: Graph, entry: str) -> Plan:

@@ -18,6 +18,7 @@ from flowker.errors import (
     ProviderIdMissing,
     UnknownProvider,
 )
+from flowker.model.audit import AuditEvent, EventType, happened
 from flowker.model.exact_json import Json
 from flowker.model.instant import instant
 from flowker.model.masking import mask, restore
@@ -83,7 +84,12 @@ class ProviderConfigurations:
             created_at=now,
             updated_at=now,
         )
-        self.store.add(configuration)
+        created = self._event(
+            EventType.PROVIDER_CONFIG_CREATED,
+            configuration,
+            **{"provider_config.provider_id": configuration.provider_id},
+        )
+        self.store.add(configuration, [created])
         return configuration
 
     def get(self, configuration_id: str) -> ProviderConfiguration:
@@ -118,7 +124,11 @@ class ProviderConfigurations:
     def delete(self, configuration_id: str) -> None:
         """Raises `ProviderConfigurationNotFound`, `ChangedConcurrently`, and `ProviderConfigurationInUse` while an
         active workflow refers to it."""
-        self.store.delete(self.store.get(configuration_id))
+        configuration = self.store.get(configuration_id)
+        deleted = self._event(
+            EventType.PROVIDER_CONFIG_DELETED, configuration, **{"provider_config.id": configuration.id}
+        )
+        self.store.delete(configuration, [deleted])
 
     def disable(self, configuration_id: str) -> ProviderConfiguration:
         """Raises `ProviderConfigurationNotFound`, `ProviderConfigurationTransitionNotAllowed`,
@@ -133,13 +143,25 @@ class ProviderConfigurations:
         before = self.store.get(configuration_id)
         if before.status is status:
             raise ProviderConfigurationTransitionNotAllowed(f"the provider configuration is already {status}")
-        return self._replace(before, {"status": status})
+        return self._replace(before, {"status": status}, status=status.value)
 
-    def _replace(self, before: ProviderConfiguration, update: Mapping[str, Any]) -> ProviderConfiguration:
+    def _replace(
+        self, before: ProviderConfiguration, update: Mapping[str, Any], **metadata: Json
+    ) -> ProviderConfiguration:
         moved = {"version": before.version + 1, "updated_at": instant(self.clock.now())}
         after = before.model_copy(update={**update, **moved})
-        self.store.replace(before, after)
+        event = self._event(EventType.PROVIDER_CONFIG_UPDATED, after, **metadata)
+        self.store.replace(before, after, [event])
         return after
+
+    def _event(self, kind: EventType, configuration: ProviderConfiguration, **metadata: Json) -> AuditEvent:
+        return happened(
+            kind,
+            configuration.id,
+            id=self.ids.new(),
+            at=self.clock.now(),
+            metadata={"provider_config.name": configuration.name, **metadata},
+        )
 
 
 def document(configuration: ProviderConfiguration) -> dict[str, Json]:

@@ -5,17 +5,20 @@ Everything is found at once. The order of the findings is part of the contract, 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flowker.catalog.registry import CATALOG
 from flowker.catalog.schemas import executor_violations
 from flowker.errors import Diagnostic, FlowkerError, error_for
 from flowker.expressions.mappings import FieldMappings
 from flowker.expressions.problems import MappingError
+from flowker.expressions.transforms import Transforms
+from flowker.model.executor_configuration import ExecutorConfiguration
 from flowker.model.graph import Graph, Node, NodeKind
 from flowker.model.provider import ProviderConfiguration, ProviderConfigurationStatus
+from flowker.nodes.action import kind_of
 from flowker.nodes.executor import configuration_id
-from flowker.ports import ProviderConfigurationStore
+from flowker.ports import ExecutorConfigurationStore, ProviderConfigurationStore
+from flowker.usecases.endpoints import endpoint_findings, executor_configuration_id
 
 _Placed = tuple[str, Node]
 """A node and the JSON pointer to its data."""
@@ -24,16 +27,29 @@ _Placed = tuple[str, Node]
 @dataclass(frozen=True, slots=True)
 class References:
     configurations: ProviderConfigurationStore
+    executors: ExecutorConfigurationStore
 
     def check(self, graph: Graph) -> None:
         """Raises `InvalidExecutorConfig`, `UnknownExecutorInNode`, `InvalidProviderReference`, `ProviderMismatch`,
         `InvalidInputMapping`, `InvalidOutputMapping`, `InvalidTransforms`; `fields` holds all findings."""
-        findings = self.findings(graph)
+        findings = self._findings(graph, self._executors(graph), activating=False)
         if findings:
             raise refusal(findings, field_name)
 
-    def findings(self, graph: Graph) -> list[Diagnostic]:
-        """All that is wrong: first executors, then provider configurations, then mappings, each in node order."""
+    def for_activation(self, graph: Graph) -> tuple[list[Diagnostic], Sequence[ExecutorConfiguration]]:
+        """All that is wrong, and the executor configurations that the graph refers to."""
+        executors = self._executors(graph)
+        return self._findings(graph, executors, activating=True), list(executors.values())
+
+    def _executors(self, graph: Graph) -> Mapping[str, ExecutorConfiguration]:
+        nodes = [node for node in graph.nodes if node.type is NodeKind.EXECUTOR]
+        wanted = [found for node in nodes if (found := executor_configuration_id(node)) is not None]
+        return self.executors.get_many(wanted) if wanted else {}
+
+    def _findings(
+        self, graph: Graph, endpoints: Mapping[str, ExecutorConfiguration], *, activating: bool
+    ) -> list[Diagnostic]:
+        """First executors, then provider and executor configurations, then mappings, each in node order."""
         nodes = [(f"/nodes/{number}/data", node) for number, node in enumerate(graph.nodes)]
         executors = [(at, node) for at, node in nodes if node.type is NodeKind.EXECUTOR]
         wanted = [found for _, node in executors if (found := configuration_id(node)) is not None]
@@ -41,6 +57,11 @@ class References:
         return [
             *(finding for placed in executors for finding in _executor(*placed)),
             *(finding for placed in executors for finding in _configuration(*placed, existing)),
+            *(
+                finding
+                for placed in executors
+                for finding in endpoint_findings(*placed, endpoints, activating=activating)
+            ),
             *(finding for placed in nodes for finding in _mappings(*placed)),
         ]
 
@@ -102,20 +123,32 @@ def _configuration(
         yield Diagnostic("FLK-0151", message, field)
 
 
+_LISTS: Mapping[str, tuple[str, Callable[[object], object]]] = {
+    "inputMapping": ("FLK-0140", FieldMappings.for_input),
+    "mapping": ("FLK-0140", FieldMappings.for_input),
+    "outputMapping": ("FLK-0141", FieldMappings.for_output),
+    "transforms": ("FLK-0142", Transforms.parse),
+}
+"""The keys of a node's data that hold mappings or operations, and how they are read."""
+
+
 def _mappings(at: str, node: Node) -> Iterator[Diagnostic]:
-    for name, code in (("inputMapping", "FLK-0140"), ("mapping", "FLK-0140"), ("outputMapping", "FLK-0141")):
-        items: Any = node.settings.get(name)
-        if items is None or not _maps(node, name):
-            continue
+    for name in _lists_of(node):
+        code, read = _LISTS[name]
         try:
-            FieldMappings.for_output(items) if name == "outputMapping" else FieldMappings.for_input(items)
+            read(node.settings.get(name))
         except MappingError as problem:
-            yield Diagnostic(code, f'node "{node.id}": {problem}', f"{at}/{name}")
-    if node.type is NodeKind.EXECUTOR and node.settings.get("transforms"):
-        message = f'node "{node.id}": transforms are not supported, use inputMapping'
-        yield Diagnostic("FLK-0142", message, f"{at}/transforms")
+            pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in problem.path)
+            message = f'node "{node.id}": {name}{"" if problem.item else ":"} {problem}'
+            yield Diagnostic(code, message, f"{at}/{name}{pointer}")
 
 
-def _maps(node: Node, name: str) -> bool:
-    """Whether this kind of node reads this key at all: others may use it for their own purposes."""
-    return node.type is (NodeKind.ACTION if name == "mapping" else NodeKind.EXECUTOR)
+def _lists_of(node: Node) -> Sequence[str]:
+    """The lists that this node reads: others may use these keys for purposes of their own."""
+    if node.type is NodeKind.EXECUTOR:
+        return ("inputMapping", "outputMapping", "transforms")
+    if node.type is not NodeKind.ACTION:
+        return ()
+    return {"set_output": ("mapping",), "transform": ("inputMapping", "transforms")}.get(
+        str(kind_of(node)), ()
+    )

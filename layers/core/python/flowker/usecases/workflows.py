@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowker.errors import WorkflowNotEditable, WorkflowTransitionNotAllowed
+from flowker.model.audit import AuditEvent, EventType, happened
+from flowker.model.exact_json import Json
+from flowker.model.executor_configuration import ExecutorConfiguration, ExecutorConfigurationStatus
 from flowker.model.graph import Graph
 from flowker.model.instant import instant
 from flowker.model.masking import restore_node_data
@@ -13,6 +16,7 @@ from flowker.model.workflow import Workflow, WorkflowStatus
 from flowker.ports import Clock, Ids, WorkflowStore
 from flowker.usecases.activation import Activation
 from flowker.usecases.drafts import Draft, draft, workflow_name
+from flowker.usecases.executor_configurations import executor_event
 from flowker.usecases.references import References
 
 
@@ -33,7 +37,7 @@ class Workflows:
         self.references.check(content.graph)
         return self._add(content)
 
-    def _add(self, content: Draft) -> Workflow:
+    def _add(self, content: Draft, **metadata: Json) -> Workflow:
         now = instant(self.clock.now())
         workflow = Workflow(
             id=self.ids.new(),
@@ -45,7 +49,7 @@ class Workflows:
             created_at=now,
             updated_at=now,
         )
-        self.store.add(workflow)
+        self.store.add(workflow, [self._event(EventType.WORKFLOW_CREATED, workflow, **metadata)])
         return workflow
 
     def get(self, workflow_id: str) -> Workflow:
@@ -69,41 +73,49 @@ class Workflows:
             description=content.description,
             graph=graph,
             metadata={**before.metadata, **content.metadata},
+            event=EventType.WORKFLOW_UPDATED,
         )
 
     def clone(self, workflow_id: str, document: Mapping[str, Any]) -> Workflow:
         """A new draft with another name and the same graph. Raises the codes of spec a.2 #7."""
         name = workflow_name(document)
         source = self.store.get(workflow_id)
-        return self._add(Draft(name, source.description, source.graph, {}))
+        return self._add(Draft(name, source.description, source.graph, {}), clonedFrom=source.id)
 
     def delete(self, workflow_id: str) -> None:
         """Raises `WorkflowNotFound`, `WorkflowNotEditable` while it is active."""
         workflow = self.store.get(workflow_id)
         if workflow.status is WorkflowStatus.ACTIVE:
             raise WorkflowNotEditable("an active workflow cannot be deleted; deactivate it first")
-        self.store.delete(workflow)
+        event = self._event(EventType.WORKFLOW_DELETED, workflow, **{"workflow.id": workflow.id})
+        self.store.delete(workflow, [event])
 
     def activate(self, workflow_id: str) -> Workflow:
-        """draft → active: check everything, publish the state machines, register the webhooks.
+        """draft → active: check everything, publish the state machines, register the webhooks, activate the executor
+        configurations that it refers to.
 
         Raises the codes of spec a.2 #8; the status is checked first [R].
         """
         before = self._in(workflow_id, WorkflowStatus.DRAFT, "activated")
-        launched = self.activation.prepare(before, self.references.findings(before.graph))
+        findings, executors = self.references.for_activation(before.graph)
+        launched = self.activation.prepare(before, findings)
         after = self._after(before, status=WorkflowStatus.ACTIVE, launch=launched.launch)
-        self.store.replace(before, after, launched.routes)
+        promoted = [each for each in executors if each.status is not ExecutorConfigurationStatus.ACTIVE]
+        events = [self._event(EventType.WORKFLOW_ACTIVATED, after), *map(self._promotion, promoted)]
+        self.store.replace(before, after, launched.routes, events, promoted)
         return after
 
     def deactivate(self, workflow_id: str) -> Workflow:
         """active → inactive: its webhooks disappear; running executions continue."""
         before = self._in(workflow_id, WorkflowStatus.ACTIVE, "deactivated")
-        return self._replace(before, status=WorkflowStatus.INACTIVE, launch=None)
+        return self._replace(
+            before, status=WorkflowStatus.INACTIVE, launch=None, event=EventType.WORKFLOW_DEACTIVATED
+        )
 
     def to_draft(self, workflow_id: str) -> Workflow:
         """inactive → draft."""
         before = self._in(workflow_id, WorkflowStatus.INACTIVE, "moved to draft")
-        return self._replace(before, status=WorkflowStatus.DRAFT)
+        return self._replace(before, status=WorkflowStatus.DRAFT, event=EventType.WORKFLOW_DRAFTED)
 
     def _in(self, workflow_id: str, status: WorkflowStatus, verb: str) -> Workflow:
         workflow = self.store.get(workflow_id)
@@ -113,10 +125,23 @@ class Workflows:
             )
         return workflow
 
-    def _replace(self, before: Workflow, **changes: Any) -> Workflow:
+    def _replace(self, before: Workflow, event: EventType, **changes: Any) -> Workflow:
         after = self._after(before, **changes)
-        self.store.replace(before, after)
+        self.store.replace(before, after, audit=[self._event(event, after)])
         return after
+
+    def _event(self, kind: EventType, workflow: Workflow, **metadata: Json) -> AuditEvent:
+        return happened(
+            kind,
+            workflow.id,
+            id=self.ids.new(),
+            at=self.clock.now(),
+            metadata={"workflow.name": workflow.name, **metadata},
+        )
+
+    def _promotion(self, executor: ExecutorConfiguration) -> AuditEvent:
+        active = executor.model_copy(update={"status": ExecutorConfigurationStatus.ACTIVE})
+        return executor_event(EventType.EXECUTOR_CONFIG_UPDATED, active, self.clock, self.ids)
 
     def _after(self, before: Workflow, **changes: Any) -> Workflow:
         now = instant(self.clock.now())

@@ -43,8 +43,14 @@ def _index(name: str, index: keys.Index) -> dict[str, Any]:
     return {
         "IndexName": name,
         "KeySchema": _key_schema(index.pk, index.sk),
-        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.projects)},
+        "Projection": _projection(index),
     }
+
+
+def _projection(index: keys.Index) -> dict[str, Any]:
+    if not index.projects:
+        return {"ProjectionType": "KEYS_ONLY"}
+    return {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.projects)}
 
 
 def _key_schema(pk: str, sk: str) -> list[dict[str, str]]:

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from flowker.adapters import keys
 from flowker.adapters.items import Blobs, Condition, ConditionFailed, Item, Put, Query, Scalar, Table, Update
 from flowker.adapters.stores import listing
+from flowker.adapters.stores.outbox import Move, announcing
 from flowker.adapters.stores.payloads import Payloads
 from flowker.adapters.stores.record import item, known, read
 from flowker.errors import ExecutionNotFound
 from flowker.model import exact_json
+from flowker.model.audit import AuditEvent
 from flowker.model.exact_json import Json
 from flowker.model.execution import Claim, Execution, ExecutionStatus, Outcome, Step
 from flowker.model.page import Page, PageQuery
 from flowker.ports import History, IdempotencyKeyTaken
 
 SORTS = ("startedAt", "completedAt")
-UNFINISHED = Condition(one_of={"status": [status.value for status in ExecutionStatus if not status.terminal]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,16 @@ class ItemExecutionStore:
     table: Table
     blobs: Blobs
 
-    def add(self, execution: Execution, data: Json, claim: Claim | None) -> None:
+    def add(
+        self, execution: Execution, data: Json, claim: Claim | None, audit: Sequence[AuditEvent] = ()
+    ) -> None:
         key = keys.execution_input(execution.id)
         new = [_meta(execution, claim), item(key, **Payloads(self.blobs).attributes(key, data))]
         if claim is not None:
             new.insert(0, _claim_item(claim))
+        accepted = announcing(execution.id, audit, [move(execution, None, execution.status)])
         try:
-            self.table.write([Put(keys.EXECUTIONS, each) for each in new])
+            self.table.write([*(Put(keys.EXECUTIONS, each) for each in new), *accepted])
         except ConditionFailed as refusal:
             if refusal.index > 0 or refusal.item is None:
                 raise
@@ -66,15 +70,28 @@ class ItemExecutionStore:
         passing = [each for each in stored if each and listing.still_passes(each, where)]
         return Page([execution_of(each) for each in passing], next_cursor)
 
-    def finish(self, execution_id: str, outcome: Outcome) -> bool:
-        change = Update(keys.execution(execution_id), set=ending(execution_id, outcome), when=UNFINISHED)
-        try:
-            self.table.write([change])
-        except ConditionFailed as refusal:
-            if refusal.item is None:
-                raise not_found(execution_id) from refusal
-            return False
-        return True
+    def finish(self, execution_id: str, outcome: Outcome, audit: Sequence[AuditEvent] = ()) -> bool:
+        while not (execution := self.get(execution_id)).status.terminal:
+            change = Update(
+                keys.execution(execution_id), set=ending(execution_id, outcome), when=still(execution.status)
+            )
+            ended = announcing(execution_id, audit, [move(execution, execution.status, outcome.status)])
+            try:
+                self.table.write([change, *ended])
+            except ConditionFailed:
+                continue  # it went on meanwhile, which it can do only a few times
+            return True
+        return False
+
+
+def still(status: ExecutionStatus) -> Condition:
+    """The condition of every change of status."""
+    return Condition(equals={"status": status.value})
+
+
+def move(execution: Execution, before: ExecutionStatus | None, after: ExecutionStatus) -> Move:
+    """What the counters are told."""
+    return Move(keys.EXECUTIONS, before and before.value, after.value, execution.started_at)
 
 
 def not_found(execution_id: str) -> ExecutionNotFound:

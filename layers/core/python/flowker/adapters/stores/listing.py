@@ -7,11 +7,16 @@ number of partitions, which are merged. A row only says where the thing itself i
 import heapq
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from flowker.adapters import keys
 from flowker.adapters.items import Item, Key, Query, Scalar, Table
 from flowker.errors import InvalidQuery
 from flowker.model.page import Cursor, PageQuery
+
+MOST_BYTES = 3_000_000
+"""Of definitions on a page, unless the first one alone is larger. An answer has room for 6 MB, and what is shown may be
+twice as long as what is stored: a mask is longer than a short secret."""
 
 Where = Mapping[str, Sequence[Scalar]]
 """The values that pass, by attribute of an index."""
@@ -30,11 +35,12 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Where a thing on a list is stored, and its sort text without the stretch's prefix."""
+    """Where a thing on a list is stored, its sort text without the stretch's prefix, and its size if that is known."""
 
     key: Key
     sort: str
     part: int
+    size: int
 
 
 def sort_field(query: PageQuery, known: Collection[str]) -> str:
@@ -58,9 +64,17 @@ def rows(
         wanted = query.limit + 1 - len(found)  # one more shows whether there is a next page
         found += _walk(table, stretch, start, asked.ascending, wanted, where)
         if len(found) > query.limit:
-            last = found[query.limit - 1]
-            return found[: query.limit], Cursor(asked.sort_by, asked.ascending, last.sort, last.part)
-    return found, None
+            break
+    page = _fitting(found[: query.limit])
+    if len(page) == len(found):
+        return page, None
+    return page, Cursor(asked.sort_by, asked.ascending, page[-1].sort, page[-1].part)
+
+
+def _fitting(found: Sequence[Row]) -> Sequence[Row]:
+    """The first rows, as many as one answer can hold, and at least one."""
+    together = accumulate(row.size for row in found)
+    return [row for row, size in zip(found, together, strict=True) if row is found[0] or size <= MOST_BYTES]
 
 
 def still_passes(item: Item, where: Where) -> bool:
@@ -96,4 +110,4 @@ def _walk(
 
 def _row(stretch: Stretch, item: Item, sort: str) -> Row:
     key = Key(stretch.table, str(item["pk"]), str(item["sk"]))
-    return Row(key, sort.removeprefix(stretch.prefix), stretch.part)
+    return Row(key, sort.removeprefix(stretch.prefix), stretch.part, int(item.get("size", 0)))

@@ -11,9 +11,13 @@ from hashlib import sha256
 
 from flowker.adapters import keys
 from flowker.adapters.items import Blobs, Cipher, Item, Key, Scalar
+from flowker.errors import InvalidBody
 from flowker.model import exact_json
 from flowker.model.exact_json import Json
 
+MOST_SEALED = 5_000_000
+"""Of a definition in an answer, which has room for 6 MB. A request brings in less, but metadata are merged and masked
+values kept, so it could grow with each one."""
 INLINE = 64 * 1024
 """The longest text in an attribute: several fit into an item (400 KB), and a page of them into a read (16 MB)."""
 
@@ -46,11 +50,16 @@ class SealedPayloads:
     cipher: Cipher
 
     def attributes(self, owner: Key, value: Json) -> Mapping[str, Scalar]:
-        """Seal and store the value for the item `owner` and return the attributes to put into it."""
-        sealed = self.cipher.seal(exact_json.dumps(value).encode(), owner.pk)
+        """Seal and store the value for the item `owner` and return the attributes to put into it. `size` is what it takes
+        in an answer. Raises `InvalidBody` if that is too much."""
+        text = exact_json.dumps(value)
+        size = exact_json.embedded_length(text)
+        if size > MOST_SEALED:
+            raise InvalidBody("with what was stored before, it is too large")
+        sealed = self.cipher.seal(text.encode(), owner.pk)
         if len(sealed) * 4 <= INLINE * 3:  # as Base64 it is a third longer
-            return {"body": b64encode(sealed).decode()}
-        return {"body_blob": _upload(self.blobs, owner, sealed)}
+            return {"size": size, "body": b64encode(sealed).decode()}
+        return {"size": size, "body_blob": _upload(self.blobs, owner, sealed)}
 
     def value(self, item: Item) -> Json:
         """What `attributes` stored. Raises `ValueError` if it was sealed for another item or tampered with, and

@@ -7,6 +7,7 @@ from flowker.adapters import keys
 from flowker.adapters.items import Blobs, Cipher, Condition, Delete, Item, Put, Table
 from flowker.adapters.stores import listing
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
+from flowker.adapters.stores.outbox import announcing
 from flowker.adapters.stores.payloads import SealedPayloads
 from flowker.adapters.stores.record import Guarded, item, read, write
 from flowker.errors import (
@@ -14,6 +15,7 @@ from flowker.errors import (
     ProviderConfigurationNameTaken,
     ProviderConfigurationNotFound,
 )
+from flowker.model.audit import AuditEvent
 from flowker.model.page import Page, PageQuery
 from flowker.model.provider import ProviderConfiguration
 
@@ -30,12 +32,12 @@ class ItemProviderConfigurationStore:
     blobs: Blobs
     cipher: Cipher
 
-    def add(self, configuration: ProviderConfiguration) -> None:
+    def add(self, configuration: ProviderConfiguration, audit: Sequence[AuditEvent] = ()) -> None:
         new = _item(configuration, configuration.version, self._sealed)
         naming = NAMES.taking(configuration.name, configuration.id)
         unused = item(keys.provider_uses(configuration.id), active=0)
         adding: list[Guarded] = [(Put(keys.DEFINITIONS, each), changed(KIND)) for each in (new, unused)]
-        write(self.table, [naming, *adding])
+        write(self.table, [naming, *adding, *_announcing(configuration, audit)])
 
     def get(self, configuration_id: str) -> ProviderConfiguration:
         found = self.get_many([configuration_id])
@@ -57,25 +59,35 @@ class ItemProviderConfigurationStore:
         passing = [each for each in stored if each and listing.still_passes(each, query.where)]
         return Page([configuration_of(each, self._sealed) for each in passing], next_cursor)
 
-    def replace(self, before: ProviderConfiguration, after: ProviderConfiguration) -> None:
+    def replace(
+        self,
+        before: ProviderConfiguration,
+        after: ProviderConfiguration,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
         """What is stored gets the version after the one of `before`."""
         new = _item(after, before.version + 1, self._sealed)
         naming = NAMES.renaming(before.name, after.name, after.id)
         replacing = Put(keys.DEFINITIONS, new, at_version(before.version))
-        write(self.table, [(replacing, changed(KIND)), *naming])
+        write(self.table, [(replacing, changed(KIND)), *naming, *_announcing(after, audit)])
 
-    def delete(self, configuration: ProviderConfiguration) -> None:
+    def delete(self, configuration: ProviderConfiguration, audit: Sequence[AuditEvent] = ()) -> None:
         unchanged = at_version(configuration.version)
         deleting: Guarded = Delete(keys.provider_configuration(configuration.id), unchanged), changed(KIND)
         uses = Delete(keys.provider_uses(configuration.id), Condition(at_most={"active": 0}))
         in_use = ProviderConfigurationInUse(
             "an active workflow uses this provider configuration; deactivate it first"
         )
-        write(self.table, [deleting, (uses, in_use), NAMES.releasing(configuration.name, configuration.id)])
+        released = NAMES.releasing(configuration.name, configuration.id)
+        write(self.table, [deleting, (uses, in_use), released, *_announcing(configuration, audit)])
 
     @property
     def _sealed(self) -> SealedPayloads:
         return SealedPayloads(self.blobs, self.cipher)
+
+
+def _announcing(configuration: ProviderConfiguration, audit: Sequence[AuditEvent]) -> Sequence[Guarded]:
+    return [(each, changed(KIND)) for each in announcing(configuration.id, audit)]
 
 
 def configuration_of(stored: Item, sealed: SealedPayloads) -> ProviderConfiguration:

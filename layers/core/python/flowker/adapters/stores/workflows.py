@@ -15,11 +15,14 @@ from flowker.adapters.items import (
     Item,
     Key,
     Put,
+    Scalar,
     Table,
     Update,
 )
 from flowker.adapters.stores import listing
+from flowker.adapters.stores.executor_configurations import promoting
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
+from flowker.adapters.stores.outbox import WORKFLOWS, Move, announcing
 from flowker.adapters.stores.payloads import SealedPayloads
 from flowker.adapters.stores.record import Guarded, item, read, write
 from flowker.adapters.table_rules import MAX_ITEMS
@@ -32,6 +35,8 @@ from flowker.errors import (
     WorkflowNotFound,
 )
 from flowker.model import exact_json
+from flowker.model.audit import AuditEvent
+from flowker.model.executor_configuration import ExecutorConfiguration
 from flowker.model.graph import Graph, NodeKind
 from flowker.model.page import Page, PageQuery
 from flowker.model.workflow import Launch, WebhookRoute, Workflow, WorkflowHead, WorkflowStatus
@@ -52,10 +57,11 @@ class ItemWorkflowStore:
     blobs: Blobs
     cipher: Cipher
 
-    def add(self, workflow: Workflow) -> None:
+    def add(self, workflow: Workflow, audit: Sequence[AuditEvent] = ()) -> None:
         items = self._items(workflow, workflow.version, routes=())
         writes: list[Guarded] = [NAMES.taking(workflow.name, workflow.id)]
         writes += [(Put(keys.DEFINITIONS, new), changed(KIND)) for new in items]
+        writes += _announcing(workflow.id, audit, None, workflow.status)
         write(self.table, writes)
 
     def head(self, workflow_id: str) -> WorkflowHead:
@@ -80,7 +86,14 @@ class ItemWorkflowStore:
         found, next_cursor = listing.rows(self.table, [stretch], query, query.where)
         return Page(tuple(self._listed(found, query.where)), next_cursor)
 
-    def replace(self, before: Workflow, after: Workflow, routes: Sequence[WebhookRoute] = ()) -> None:
+    def replace(
+        self,
+        before: Workflow,
+        after: Workflow,
+        routes: Sequence[WebhookRoute] = (),
+        audit: Sequence[AuditEvent] = (),
+        promoted: Sequence[ExecutorConfiguration] = (),
+    ) -> None:
         """What is stored gets the version that follows `before`. Raises `InvalidTriggerConfig` for too many routes."""
         held = self._routes_held(before)
         new = {keys.webhook_route(route.method, route.path): route for route in routes}
@@ -93,21 +106,22 @@ class ItemWorkflowStore:
         writes: list[Guarded] = [(Put(keys.DEFINITIONS, each, unchanged), changed(KIND)) for each in items]
         writes += NAMES.renaming(before.name, after.name, after.id)
         writes += _uses(before, after)
+        writes += [promoting(configuration, after.updated_at) for configuration in promoted]
         writes += [_taking(key, route, key in held) for key, route in new.items()]
         writes += [_releasing(key, before.id) for key in held if key not in new]
+        writes += _announcing(after.id, audit, before.status, after.status)
         if len(writes) > MAX_ITEMS:
-            raise DefinitionTooLarge(
-                "the workflow has too many webhook routes and provider configurations together"
-            )
+            raise DefinitionTooLarge("the workflow has too many webhook routes and configurations together")
         write(self.table, writes)
 
-    def delete(self, workflow: Workflow) -> None:
+    def delete(self, workflow: Workflow, audit: Sequence[AuditEvent] = ()) -> None:
         unchanged = at_version(workflow.version)
         items = [keys.workflow(workflow.id), keys.workflow_body(workflow.id)]
         held = self._routes_held(workflow)
         writes: list[Guarded] = [(Delete(key, unchanged), changed(KIND)) for key in items]
         writes.append(NAMES.releasing(workflow.name, workflow.id))
         writes += [_releasing(key, workflow.id) for key in held]
+        writes += _announcing(workflow.id, audit, workflow.status, None)
         write(self.table, writes)
 
     def route(self, method: str, path: str) -> WebhookRoute | None:
@@ -143,7 +157,7 @@ class ItemWorkflowStore:
             "metadata": workflow.metadata,
         }
         body = item(key, version=version, **self._sealed.attributes(key, content))
-        return _head_item(workflow, version, routes), body
+        return _head_item(workflow, version, body["size"], routes), body
 
     def _workflow(self, head: Item, body: Item) -> Workflow:
         return Workflow.model_validate({**_head_fields(head), **self._sealed.value(body)})
@@ -185,7 +199,17 @@ def _uses(before: Workflow, after: Workflow) -> Sequence[Guarded]:
     ]
 
 
-def _head_item(workflow: Workflow, version: int, routes: Sequence[Key]) -> Item:
+def _announcing(
+    workflow_id: str,
+    audit: Sequence[AuditEvent],
+    before: WorkflowStatus | None,
+    after: WorkflowStatus | None,
+) -> Sequence[Guarded]:
+    move = Move(WORKFLOWS, before and before.value, after and after.value)
+    return [(each, changed(KIND)) for each in announcing(workflow_id, audit, [move])]
+
+
+def _head_item(workflow: Workflow, version: int, size: Scalar, routes: Sequence[Key]) -> Item:
     launch = workflow.launch
     return item(
         keys.workflow(workflow.id),
@@ -196,6 +220,7 @@ def _head_item(workflow: Workflow, version: int, routes: Sequence[Key]) -> Item:
         created_at=workflow.created_at,
         updated_at=workflow.updated_at,
         version=version,
+        size=size,
         created_sort=keys.sort_text(workflow.created_at, workflow.id),
         updated_sort=keys.sort_text(workflow.updated_at, workflow.id),
         name_sort=keys.sort_text(workflow.name, workflow.id),

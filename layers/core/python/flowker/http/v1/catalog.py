@@ -1,9 +1,10 @@
-"""The catalog: bare arrays and entries with their schemas as JSON text (Flowker spec a.2 #27–#34, a.7)."""
+"""The catalog: bare arrays and entries with their schemas as JSON text (Flowker spec a.2 #27–#37, a.7)."""
 
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from flowker import wiring
 from flowker.http.app import answer, routes
 from flowker.http.requests import json_object
 from flowker.usecases import catalog
@@ -59,3 +60,23 @@ def get_provider(provider_id: str) -> Response[Any]:
 def list_provider_executors(provider_id: str) -> Response[Any]:
     """The operations of one provider."""
     return answer([entry.summary() for entry in catalog.provider_executors(provider_id)])
+
+
+@router.get("/v1/catalog/templates")
+def list_templates() -> Response[Any]:
+    """All templates."""
+    return answer([template.summary() for template in wiring.templates().list()])
+
+
+@router.get("/v1/catalog/templates/<template_id>")
+def get_template(template_id: str) -> Response[Any]:
+    """One template with the schema of its parameters, and the provider configurations to choose from."""
+    return answer(wiring.templates().detail(template_id))
+
+
+@router.post("/v1/catalog/templates/<template_id>/validate")
+def validate_template_params(template_id: str) -> Response[Any]:
+    """Do parameters satisfy the template's schema?"""
+    wiring.templates().get(template_id)
+    wiring.templates().check(template_id, json_object(router.current_event).get("params"))
+    return answer({"valid": True})

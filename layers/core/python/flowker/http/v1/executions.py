@@ -1,4 +1,4 @@
-"""Executions (Flowker spec a.2 #11–#14, a.4)."""
+"""Executions (Flowker spec a.2 #11–#14 and the extension below it, a.4)."""
 
 from typing import Any
 
@@ -16,12 +16,18 @@ from flowker.http.requests import (
     page_query,
     wait_preference,
 )
+from flowker.model import exact_json
+from flowker.model.exact_json import Json
 from flowker.model.execution import Execution, ExecutionStatus, Step
 from flowker.usecases.executions import Results, Started
 
 router = routes()
 
-_LIST = ListRules(
+LONGEST_KEY = 255
+"""Characters of an `Idempotency-Key`."""
+MOST_SHOWN = 5_000_000
+"""Of the outputs in one answer, which has room for 6 MB."""
+LIST = ListRules(
     sorts=("startedAt", "completedAt"),
     filters={"status": tuple(ExecutionStatus), "workflowId": None},
     strict_sort=True,
@@ -50,7 +56,7 @@ def list_executions() -> Response[Any]:
     parameters = dict(router.current_event.query_string_parameters or {})
     if parameters.get("workflowId"):
         parameters["workflowId"] = identifier(parameters["workflowId"], "workflowId")
-    return answer(wiring.executions().list(page_query(parameters, _LIST)).document(status_document))
+    return answer(wiring.executions().list(page_query(parameters, LIST)).document(status_document))
 
 
 @router.get("/v1/executions/<execution_id>")
@@ -69,15 +75,23 @@ def get_execution_results(execution_id: str) -> Response[Any]:
     wait = wait_preference(router.current_event)
     if wait:
         wiring.executions().settled(wiring.executions().get(execution_id), wait)
-    return answer(results_document(wiring.executions().results(execution_id)), headers=_applied(wait))
+    shown = results_document(wiring.executions().results(execution_id))
+    return answer(shortened(shown), headers=_applied(wait))
+
+
+@router.post("/v1/executions/<execution_id>/cancel")
+def cancel_execution(execution_id: str) -> Response[Any]:
+    """End an execution that has not ended; it counts as failed."""
+    return answer(status_document(wiring.executions().cancel(identifier(execution_id, "id"))))
 
 
 def idempotency_key(text: str | None) -> str:
     """The trimmed key. Raises `IdempotencyKeyInvalid`."""
     key = (text or "").strip()
-    if not key or len(key) > 255 or not key.isprintable():
-        message = "Idempotency-Key is required: 1 to 255 printable characters"
-        raise IdempotencyKeyInvalid(message, fields={"Idempotency-Key": "1 to 255 printable characters"})
+    if not key or len(key) > LONGEST_KEY or not key.isprintable():
+        wanted = f"1 to {LONGEST_KEY} printable characters"
+        message = f"Idempotency-Key is required: {wanted}"
+        raise IdempotencyKeyInvalid(message, fields={"Idempotency-Key": wanted})
     return key
 
 
@@ -137,6 +151,26 @@ def results_document(results: Results) -> dict[str, Any]:
     if execution.status is ExecutionStatus.COMPLETED:
         shown["finalOutput"] = results.final_output
     return shown
+
+
+def shortened(results: dict[str, Any]) -> dict[str, Any]:
+    """Results that fit into an answer: `finalOutput` first, then outputs of steps as far as there is room. The
+    others are left out, and `finalOutputOmitted` and `outputOmitted` say so."""
+    if _room(results) <= MOST_SHOWN:
+        return results
+    left = MOST_SHOWN
+    for owner, name in [(results, "finalOutput"), *((step, "output") for step in results["stepResults"])]:
+        taken = _room(owner[name]) if name in owner else 0
+        if taken <= left:
+            left -= taken
+        else:
+            del owner[name]
+            owner[f"{name}Omitted"] = True
+    return results
+
+
+def _room(value: Json) -> int:
+    return exact_json.embedded_length(exact_json.dumps(value))
 
 
 def _step(number: int, step: Step) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from flowker.usecases.provider_configurations import document
 
 router = routes()
 
-_LIST = ListRules(
+LIST = ListRules(
     sorts=("createdAt", "updatedAt", "name"),
     filters={"status": tuple(ProviderConfigurationStatus), "providerId": None},
     limit_type_error=True,
@@ -44,7 +44,7 @@ def create_provider_configuration() -> Response[Any]:
 @router.get("/v1/provider-configurations")
 def list_provider_configurations() -> Response[Any]:
     """List configurations, newest first."""
-    query = page_query(router.current_event.query_string_parameters or {}, _LIST)
+    query = page_query(router.current_event.query_string_parameters or {}, LIST)
     return answer(wiring.provider_configurations().list(query).document(document))
 
 
@@ -67,6 +67,12 @@ def delete_provider_configuration(configuration_id: str) -> Response[Any]:
     """Delete a configuration that no active workflow uses."""
     wiring.provider_configurations().delete(identifier(configuration_id, "id"))
     return nothing()
+
+
+@router.post("/v1/provider-configurations/<configuration_id>/test")
+def test_provider_configuration(configuration_id: str) -> Response[Any]:
+    """Try whether the provider can be reached with a configuration; its own failures are results."""
+    return answer(wiring.connection_tests().provider(identifier(configuration_id, "id")))
 
 
 @router.post("/v1/provider-configurations/<configuration_id>/disable")

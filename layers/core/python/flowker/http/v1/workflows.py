@@ -13,7 +13,7 @@ from flowker.model.workflow import Workflow, WorkflowStatus
 
 router = routes()
 
-_LIST = ListRules(sorts=("createdAt", "updatedAt", "name"), filters={"status": tuple(WorkflowStatus)})
+LIST = ListRules(sorts=("createdAt", "updatedAt", "name"), filters={"status": tuple(WorkflowStatus)})
 
 
 @router.post("/v1/workflows")
@@ -22,10 +22,17 @@ def create_workflow() -> Response[Any]:
     return _created(wiring.workflows().create(json_object(router.current_event)))
 
 
+@router.post("/v1/workflows/from-template")
+def create_workflow_from_template() -> Response[Any]:
+    """Create a draft that a template makes."""
+    made = wiring.templates().workflow(json_object(router.current_event))
+    return _created(wiring.workflows().create(made))
+
+
 @router.get("/v1/workflows")
 def list_workflows() -> Response[Any]:
     """List workflows, newest first."""
-    query = page_query(router.current_event.query_string_parameters or {}, _LIST)
+    query = page_query(router.current_event.query_string_parameters or {}, LIST)
     return answer(wiring.workflows().list(query).document(document))
 
 

@@ -1,0 +1,49 @@
+"""The API's own description: the OpenAPI document, and a page to read and try it (Flowker spec a.9)."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from flowker.errors import UnknownRoute
+from flowker.http.app import routes
+from flowker.http.openapi.document import document
+from flowker.http.openapi.page import DOCUMENT, FILES, PAGE, POLICY, text_of
+from flowker.model import exact_json
+
+router = routes()
+
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept-Encoding",
+}
+
+
+@router.get("/swagger")
+def find_api_docs() -> Response[Any]:
+    """Where the page is."""
+    return Response(302, headers={"Location": f"/swagger/{PAGE}"}, body="")
+
+
+@router.get("/swagger/")
+def find_api_docs_in_folder() -> Response[Any]:
+    """Where the page is, for those who ask for the folder."""
+    return find_api_docs()
+
+
+@router.get("/swagger/<file>", compress=True)
+def get_api_docs(file: str) -> Response[Any]:
+    """The page, this document, and what the page consists of."""
+    if file not in FILES:
+        raise UnknownRoute(f"there is no GET /swagger/{file}")
+    # What a new version changes is asked for each time; the page's own large parts stay as they are.
+    freshness = "no-cache" if file in (PAGE, DOCUMENT) else "public, max-age=86400"
+    content = _document_text() if file == DOCUMENT else text_of(file)
+    return Response(200, FILES[file], content, {**_HEADERS, "Cache-Control": freshness})
+
+
+@cache
+def _document_text() -> str:
+    return exact_json.dumps(document())

@@ -1,0 +1,55 @@
+"""The examples of the guides mean what the guides say."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowker.expressions.conditions import parse
+from flowker.expressions.mappings import FieldMappings
+from flowker.expressions.operations.registry import OPERATIONS
+from flowker.expressions.problems import EvaluationError
+from flowker.expressions.transforms import Transforms
+from flowker.model import exact_json
+from tests.surroundings import SURROUNDINGS
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "expressions.md").read_text()
+BLOCK = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCKS = BLOCK.findall(GUIDE)
+CONTEXT: Any = exact_json.loads(next(text for _, kind, text in BLOCKS if kind == "context"))
+CONDITIONS = [
+    re.split(r" {2,}", line)[:2]
+    for _, kind, text in BLOCKS
+    if kind == "conditions"
+    for line in text.splitlines()
+]
+READERS: dict[str, tuple[str, Callable[[object], Any], Any]] = {
+    "input": ("inputMapping", FieldMappings.for_input, CONTEXT),
+    "output": ("outputMapping", FieldMappings.for_output, CONTEXT["check-fraud"]),
+    "transforms": ("transforms", Transforms.parse, CONTEXT),
+}
+EXAMPLES = [
+    (kind, text, BLOCKS[number + 1][2]) for number, (_, kind, text) in enumerate(BLOCKS) if kind in READERS
+]
+
+
+@pytest.mark.parametrize(("condition", "expected"), CONDITIONS)
+def test_a_condition_of_the_guide_is_what_it_says(condition: str, expected: str) -> None:
+    if expected == "error":
+        with pytest.raises(EvaluationError):
+            parse(condition).evaluate(CONTEXT)
+    else:
+        assert parse(condition).evaluate(CONTEXT) is {"true": True, "false": False}[expected]
+
+
+@pytest.mark.parametrize(("kind", "example", "shown"), EXAMPLES)
+def test_an_example_of_the_guide_makes_what_is_shown_below_it(kind: str, example: str, shown: str) -> None:
+    name, read, document = READERS[kind]
+    made = read(exact_json.loads(example)[name]).apply(document, SURROUNDINGS)
+    assert made == exact_json.loads(shown)
+
+
+def test_the_guide_lists_every_operation() -> None:
+    assert [name for name in OPERATIONS if f"`{name}`" not in GUIDE] == []

@@ -1,0 +1,97 @@
+"""The embedded engine behind its port: stopping runs and telling who waits for them."""
+
+import asyncio
+import sqlite3
+from collections.abc import Coroutine, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowker import wiring
+from flowker.errors import StoreUnavailable
+from flowker.model.execution import Execution, Outcome
+from flowker.model.graph import Graph
+from flowker_local.engine import SqliteJournal
+from flowker_local.machines import Orchestrator
+from tests.engine_world import states
+from tests.harness import NOW, Bench, accept
+from tests.samples import trigger
+
+GRAPH = Graph.model_validate({"nodes": [trigger()], "edges": []})
+CANCELLED = Outcome(at=NOW, error_message="execution cancelled", error_code="FLK-0510")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
+    journal = SqliteJournal(tmp_path / "engine.db")
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def accepted() -> Execution:
+    """An execution of a machine that takes its time, in a home of its own."""
+    Bench()
+    return accept(GRAPH, "start", {}, "nap")
+
+
+def on(journal: SqliteJournal, work: Any) -> None:
+    """Do something with an orchestrator that has this machine; the engine closes afterwards."""
+
+    async def main() -> None:
+        orchestrator = Orchestrator(journal)
+        orchestrator.publish("nap", states(nap={"Type": "Wait", "Seconds": 60}))
+        found: Coroutine[Any, Any, None] = work(orchestrator)
+        await asyncio.wait_for(found, 20)
+        await orchestrator.close(1)
+
+    asyncio.run(main())
+
+
+def waiting(orchestrator: Orchestrator, execution: Execution) -> asyncio.Task[None]:
+    def ended() -> bool:
+        return wiring.executions().get(execution.id).status.terminal
+
+    return asyncio.create_task(orchestrator.wait(execution.id, 30, ended))
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_who_waits_is_told_when_a_run_is_stopped_even_before_it_began(
+    journal: SqliteJournal, accepted: Execution, begun: bool
+) -> None:
+    async def work(orchestrator: Orchestrator) -> None:
+        if begun:
+            orchestrator.start(accepted)
+        both = [waiting(orchestrator, accepted) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        assert not any(each.done() for each in both)
+        wiring.executions().finish(accepted.id, CANCELLED)
+        await orchestrator.stop(accepted)
+        await orchestrator.stop(accepted)
+        await asyncio.gather(*both)
+        await waiting(orchestrator, accepted)
+        assert not orchestrator.engine.is_running(accepted.id)
+
+    on(journal, work)
+    assert wiring.executions().get(accepted.id).outcome == CANCELLED
+
+
+def test_a_disk_that_refuses_is_told_and_the_run_has_stopped_all_the_same(
+    journal: SqliteJournal, accepted: Execution, tmp_path: Path
+) -> None:
+    async def work(orchestrator: Orchestrator) -> None:
+        orchestrator.start(accepted)
+        waits = waiting(orchestrator, accepted)
+        await journal.flush()  # a run that never touched the disk would need nothing of it now
+        wiring.executions().finish(accepted.id, CANCELLED)
+        with closing(sqlite3.connect(tmp_path / "engine.db", isolation_level=None)) as saboteur:
+            saboteur.execute("ALTER TABLE runs RENAME TO hidden")
+            with pytest.raises(StoreUnavailable):
+                await orchestrator.stop(accepted)
+            saboteur.execute("ALTER TABLE hidden RENAME TO runs")
+        await waits
+        assert not orchestrator.engine.is_running(accepted.id)
+
+    on(journal, work)

@@ -53,6 +53,7 @@ docs: $(DEV) ## rewrite what is generated in README.md and docs/
 bench: $(DEV) ## measure what we claim about speed
 	@$(BIN)/python -m benchmarks.hot_path
 	@$(BIN)/python -m benchmarks.cold_import
+	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.local
 
 $(BIN)/python:

@@ -253,6 +253,17 @@ def test_more_events_than_a_transaction_takes_are_announced_in_parts(
     assert chained_ids(table) == [each.id for each in announced]
 
 
+def test_large_events_are_chained_a_few_at_a_time(table: Table, chain: ItemAuditChain) -> None:
+    large = [event(number, metadata={"workflow.name": "é" * 30_000}) for number in range(1, 11)]
+    say(table, large)
+    watched = WatchedTable(table)
+    assert ItemAuditChain(watched).append_items(outbox(table)) == 10
+    assert len(watched.writes) == 2
+    assert [entry.event for entry in trail(table)] == large
+    with pytest.raises(ValueError, match="too large"):
+        say(table, [event(11, metadata={"workflow.name": "é" * 60_000})])
+
+
 def test_nothing_to_say_is_no_write() -> None:
     assert announcing(uuid(1), [], [Move("workflows", "draft", "draft")]) == []
 

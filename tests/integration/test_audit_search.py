@@ -12,11 +12,12 @@ from flowker.adapters import keys
 from flowker.adapters.items import Put, Table
 from flowker.adapters.stores.chain import ItemAuditChain
 from flowker.adapters.stores.chain_search import ROWS
+from flowker.adapters.stores.record import item
 from flowker.model.audit import Action, AuditEvent, EventType, ResourceType, Result
 from flowker.ports import AuditFilter
 from tests.fakes import MemoryTable
 from tests.integration.samples import BOTH_DIRECTIONS, WatchedTable
-from tests.trails import START, chained, copy, event, events, long_trail, matching, uuid
+from tests.trails import START, chained, copy, event, events, long_trail, matching, say, uuid
 
 ANY = AuditFilter()
 FEW = 45
@@ -61,10 +62,10 @@ def in_direction(expected: list[AuditEvent], ascending: bool) -> list[AuditEvent
 
 FILTERS: list[Mapping[str, str]] = [
     {},
-    *({"event_type": kind} for kind in EventType),
-    *({"action": action} for action in Action),
-    *({"result": result} for result in Result),
-    *({"resource_type": kind} for kind in ResourceType),
+    *({"event_type": kind.value} for kind in EventType),
+    *({"action": action.value} for action in Action),
+    *({"result": result.value} for result in Result),
+    *({"resource_type": kind.value} for kind in ResourceType),
     {"resource_id": uuid(1, 7)},
     {"resource_id": uuid(1, 7), "result": "FAILED"},
     {"resource_id": uuid(1, 7), "resource_type": "workflow", "action": "CREATE"},
@@ -109,8 +110,24 @@ def test_an_empty_trail_has_one_empty_page(table: Table) -> None:
 
 
 @BOTH_DIRECTIONS
-def test_pages_go_on_from_block_to_block(table: Table, ascending: bool) -> None:
-    copy(many(), table)
+@pytest.mark.parametrize("limit", [3, 20, 100])
+def test_pages_go_on_over_the_border_of_a_block(table: Table, ascending: bool, limit: int) -> None:
+    """The trail begins shortly before it: moto is slow with long ones."""
+    before = keys.BLOCK - 10
+    head = item(keys.CHAIN_HEAD, version=1, sequence=before, hash="ab" * 32, reached="", longest_lag=0)
+    table.write([Put(keys.AUDIT, head)])
+    say(table, events(30))
+    ItemAuditChain(table).append_pending()
+    for where in ({}, {"resource_id": uuid(1, 7)}, {"result": "FAILED"}):
+        expected = in_direction(matching(events(30), where), ascending)
+        assert found(table, AuditFilter(where), ascending, limit) == expected
+    window = AuditFilter({}, _at(5), _at(25))
+    assert found(table, window, ascending, limit) == in_direction(events(25)[4:], ascending)
+
+
+@BOTH_DIRECTIONS
+def test_pages_go_on_from_block_to_block(ascending: bool) -> None:
+    table = many()
     everything = [long_event(number) for number in range(1, MANY + 1)]
     for where in ({}, {"resource_id": uuid(1, 7)}, {"action": "DELETE"}):
         expected = in_direction(matching(everything, where), ascending)

@@ -9,6 +9,8 @@ from flowker.adapters.items import Delete, Item, Key, Put, Query, Scalar, Table,
 from flowker.adapters.keys import DEFINITIONS, EXECUTIONS
 
 INDEXES = [(table, index) for table, indexes in keys.TABLES.items() for index in indexes]
+MOVING = [(table, index) for table, index in INDEXES if keys.TABLES[table][index].sk != "sk"]
+"""Those that are not sorted as the table itself is."""
 
 # --- queries ---------------------------------------------------------------------------------------------------------
 
@@ -108,16 +110,17 @@ def put_indexed(table: Table, logical: str, index: keys.Index) -> None:
         f"id-{number}": {
             index.pk: "here",
             index.sk: f"2026-0{5 - number}",
-            "status": "odd" if number % 2 else "even",
+            **dict.fromkeys(index.projects, "odd" if number % 2 else "even"),
         }
         for number in range(5)
     }
     unlisted = {
         "elsewhere": {index.pk: "there", index.sk: "2026-01"},
         "no-pk": {index.sk: "2026-01"},
-        "no-sk": {index.pk: "here"},
-        "neither": {"status": "even"},
+        "neither": {"other": "even"},
     }
+    if index.sk != "sk":
+        unlisted["no-sk"] = {index.pk: "here"}
     table.write(
         [
             Put(logical, {"pk": pk, "sk": "HEAD", **attributes})
@@ -143,8 +146,9 @@ def test_an_index_is_another_order_of_the_items_that_have_its_attributes(
     assert found(after="2026-01", prefix="2026-", limit=1) == ["id-3"]
     assert found(prefix="2026-0", before="2026-02") == ["id-4"]
     assert found(prefix="2027") == []
-    assert found(where={"status": ["odd"]}) == ["id-3", "id-1"]
-    assert found(where={"status": ["odd"]}, forward=False, limit=1) == ["id-1"]
+    for attribute in index.projects:
+        assert found(where={attribute: ["odd"]}) == ["id-3", "id-1"]
+        assert found(where={attribute: ["odd"]}, forward=False, limit=1) == ["id-1"]
 
 
 @pytest.mark.parametrize(("logical", "name"), INDEXES)
@@ -160,6 +164,19 @@ def test_an_index_answers_keys_its_own_attributes_and_those_it_projects(
 
 
 @pytest.mark.parametrize(("logical", "name"), INDEXES)
+def test_items_enter_and_leave_an_index(table: Table, logical: str, name: str) -> None:
+    index = keys.TABLES[logical][name]
+    key = Key(logical, "P", "HEAD")
+    sort = {} if index.sk == "sk" else {index.sk: "1"}
+    table.write([Put(logical, {"pk": key.pk, "sk": key.sk, **sort})])
+    for pk, expected in [("here", [key.pk]), ("there", []), ("here", [key.pk])]:
+        table.write([Update(key, set={index.pk: pk})])
+        assert [entry["pk"] for entry in table.query(Query(logical, "here", name))] == expected
+    table.write([Update(key, remove=[index.pk])])
+    assert table.query(Query(logical, "here", name)) == []
+
+
+@pytest.mark.parametrize(("logical", "name"), MOVING)
 def test_items_enter_move_within_and_leave_an_index(table: Table, logical: str, name: str) -> None:
     index = keys.TABLES[logical][name]
     key = Key(logical, "P", "HEAD")

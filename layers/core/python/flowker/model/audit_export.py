@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowker.model import exact_json
 from flowker.model.audit import GENESIS, Entry
@@ -43,8 +43,7 @@ def checkpoint(text: str) -> Checkpoint:
     return point
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line and where it stands: the name of its file, and its number from 1."""
 
     file: str
@@ -131,7 +130,7 @@ class _Export:
     line: Line | None = None
     finding: Finding | None = None
     confirmed: set[Checkpoint] = field(default_factory=set)
-    _last: Checkpoint | None = None
+    _last: tuple[int, str] | None = None
     _inside: bool = False
 
     def entries(self, lines: Iterator[Line]) -> Iterator[Entry]:
@@ -142,9 +141,9 @@ class _Export:
                 entry = self._read(_document(self.line.content))
                 if entry is None:
                     continue
-                self._last = Checkpoint(entry.sequence, entry.hash)
+                self._last = entry.sequence, entry.hash
                 if entry.sequence in noted:
-                    self.confirmed.add(self._last)
+                    self.confirmed.add(Checkpoint(*self._last))
                 yield entry
             if self._last is None or self._inside:
                 raise _Stop("the export is cut off: it does not end with a checkpoint")
@@ -164,24 +163,22 @@ class _Export:
                 self._same(_checkpoint_of(point))
                 self._inside, self.complete = False, complete
                 return None
-        after = self._last.sequence + 1 if self._last and self._inside else None
+        after = self._last[0] + 1 if self._last and self._inside else None
         raise _Stop("the line is not what an export has there, or only a part of it", after)
 
     def _begin(self, point: Checkpoint) -> None:
         if self._last is None:
-            self.start = self._last = point
+            self.start, self._last = point, (point.sequence, point.hash)
             self.confirmed.add(point)
         self._same(point)
         self._inside = True
 
     def _same(self, point: Checkpoint) -> None:
-        last = self._last or point
-        if point.sequence != last.sequence:
-            reason = (
-                f"the checkpoint is of entry {point.sequence}, but entry {last.sequence} stands before it"
-            )
-            raise _Stop(reason, min(point.sequence, last.sequence) + 1)
-        if point.hash != last.hash:
+        sequence, digest = self._last or (point.sequence, point.hash)
+        if point.sequence != sequence:
+            reason = f"the checkpoint is of entry {point.sequence}, but entry {sequence} stands before it"
+            raise _Stop(reason, min(point.sequence, sequence) + 1)
+        if point.hash != digest:
             raise _Stop(f"the checkpoint of entry {point.sequence} has another hash", point.sequence)
 
 

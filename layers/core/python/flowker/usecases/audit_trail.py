@@ -1,7 +1,7 @@
 """Read the audit trail, prove it, and keep it going (Flowker spec j.2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowker.errors import AuditEventNotFound, InvalidQuery
 from flowker.model.audit import NOTHING, Entry, EventType, Result, happened
@@ -58,21 +58,29 @@ class AuditTrail:
         Raises `AuditEventNotFound`."""
         last = self.get(event_id).sequence
         verdict = verify(self.chain.entries(1, last))
-        if verdict.valid and verdict.end.sequence < last:
-            missing = verdict.end.sequence + 1
-            return Verdict(verdict.checked, verdict.end, missing, f"entry {missing} is missing")
-        reason = self._disowned(verdict.end) if verdict.valid else ""
-        return Verdict(verdict.checked, verdict.end, last, reason) if reason else verdict
+        if not verdict.valid:
+            return verdict
+        end = verdict.end
+        broken, reason = self._behind(end) if end.sequence == last else (end.sequence + 1, _missing(end))
+        return replace(verdict, broken=broken, reason=reason) if reason else verdict
 
-    def _disowned(self, end: Checkpoint) -> str:
-        """Why the last entry of a chain that holds is not the one that was appended; empty if it is."""
+    def _behind(self, end: Checkpoint) -> tuple[int, str]:
+        """Which entry is wrong about what follows a chain that holds, and why; no reason if none is."""
         head = self.chain.head()
+        if head.sequence <= end.sequence:
+            named = (head.sequence, head.hash) == (end.sequence, end.hash)
+            return (
+                end.sequence,
+                "" if named else f"entry {end.sequence} is not what the head of the chain names",
+            )
         following = next(iter(self.chain.entries(end.sequence + 1, end.sequence + 1)), None)
-        if head.sequence < end.sequence or (head.sequence == end.sequence and head.hash != end.hash):
-            return f"entry {end.sequence} is not what the head of the chain names"
-        if following and following.intact and following.previous_hash != end.hash:
-            return f"entry {end.sequence} is not what entry {end.sequence + 1} is linked to"
-        return ""
+        if following is None:
+            return end.sequence + 1, _missing(end)
+        linked = following.previous_hash == end.hash or not following.intact
+        return (
+            end.sequence,
+            "" if linked else f"entry {end.sequence} is not what the entry behind it is linked to",
+        )
 
     def export(self, after: int, limit: int) -> Export:
         """The entries behind number `after`, as they are stored. Raises `InvalidQuery` beyond the end of the chain."""
@@ -89,3 +97,7 @@ class AuditTrail:
     def append_pending(self) -> int:
         """Chain what was announced and not yet chained. Returns how many notices that were."""
         return self.chain.append_pending()
+
+
+def _missing(end: Checkpoint) -> str:
+    return f"entry {end.sequence + 1} is missing"

@@ -35,6 +35,8 @@ RACES = 20
 """How often a batch is tried when others move the head meanwhile."""
 READ = 250
 """Notices read from one partition of the outbox at a time."""
+TOGETHER = 1_500_000
+"""Bytes of the notices that are chained together: a transaction holds 4 MB, and entries take no more than their notices."""
 SAME_ID = 10
 """Index rows looked at for one event: there is one, unless somebody has put in more."""
 
@@ -96,13 +98,14 @@ class ItemAuditChain:
         return head_of(stored)
 
     def entry(self, event_id: str) -> Entry | None:
-        """The entry in the chain, whatever else has been given the event's id."""
+        """The entry in the chain, whatever else has been given the event's id. One that was listed under the id, but has
+        another in its text by now, is better than none: verifying it tells."""
         found = self.table.query(Query(keys.AUDIT, event_id, index="by_event", limit=SAME_ID))
         numbers = dict.fromkeys(filter(None, map(number_of, found)))
         stored = self.table.get([keys.audit_entry(number) for number in numbers])
-        entries = [entry_of(each) for each in stored if each]
-        named = f"{SEPARATOR}{event_id}{SEPARATOR}"
-        return next((entry for entry in entries if entry.text.find(named) == len(entry.previous_hash)), None)
+        entries = [entry_of(each) for each in stored if each and each.get("event_id") == event_id]
+        named = (entry for entry in entries if entry.text.split(SEPARATOR, 2)[1:2] == [event_id])
+        return next(named, next(iter(entries), None))
 
     def entries(self, first: int, last: int) -> Iterator[Entry]:
         """Those that are stored from `first` to `last`, both included, in order."""
@@ -201,15 +204,16 @@ def _chaining(notices: Sequence[Notice], stored: Item | None) -> Iterator[Write]
 def _batches(notices: Sequence[Notice]) -> Iterator[Sequence[Notice]]:
     """As many at a time as a transaction takes: two writes, and one for each removed notice, each entry and each counter."""
     batch: list[Notice] = []
-    entries, counters = 0, set[Key]()
+    entries, size, counters = 0, 0, set[Key]()
     for notice in notices:
         moved = {key for move in notice.moves for key in counter_keys(move)}
         writes = 2 + len(batch) + 1 + entries + len(notice.events) + len(counters | moved)
-        if batch and writes > MAX_ITEMS:
+        if batch and (writes > MAX_ITEMS or size + notice.size > TOGETHER):
             yield batch
-            batch, entries, counters = [], 0, set()
+            batch, entries, size, counters = [], 0, 0, set()
         batch.append(notice)
         entries += len(notice.events)
+        size += notice.size
         counters |= moved
     if batch:
         yield batch

@@ -64,13 +64,14 @@ class Search:
         return (max(low, after + 1), high) if self.ascending else (low, min(high, after - 1))
 
     def _first_reaching(self, at: datetime) -> int:
-        """The number of the first entry with which the chain reached this time; by halves."""
+        """The number of the first entry with which the chain reached this time; by halves. What is not stored any more was
+        before."""
         wanted = microseconds(at)
         low, high = 1, self.head.sequence + 1
         while low < high:
             middle = (low + high) // 2
             (stored,) = read(self.table, [keys.audit_entry(middle)])
-            if stored is not None and str(stored["reached"]) < wanted:
+            if stored is None or str(stored["reached"]) < wanted:
                 low = middle + 1
             else:
                 high = middle

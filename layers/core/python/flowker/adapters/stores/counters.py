@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import inf
 
 from flowker.adapters import keys
@@ -24,6 +25,8 @@ _WIDTHS = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1))
 _NAMES = {FOREVER: ("total", 0)} | dict(
     zip(_WIDTHS, (("day", 10), ("hour", 13), ("minute", 16)), strict=True)
 )
+_MINUTE = 16
+"""Characters of an instant up to its minute: the counters of a move depend on no more."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRIES = 5
 REMEMBERED = 8
@@ -41,17 +44,22 @@ def bucket(width: timedelta, at: str) -> str:
 
 def counter_keys(move: Move) -> Sequence[Key]:
     """The counters that a move changes."""
-    widths = (FOREVER,) if move.kind == WORKFLOWS else (FOREVER, *_WIDTHS)
-    return [keys.counts(move.kind, bucket(width, move.at)) for width in widths]
+    return _counter_keys(move.kind, move.at[:_MINUTE])
+
+
+@lru_cache(maxsize=1024)
+def _counter_keys(kind: str, minute: str) -> Sequence[Key]:
+    widths = (FOREVER,) if kind == WORKFLOWS else (FOREVER, *_WIDTHS)
+    return tuple(keys.counts(kind, bucket(width, minute)) for width in widths)
 
 
 def counting(notices: Sequence[Notice], version: int, stored: Item | None) -> Iterator[Write]:
     """One update for each counter that changes. Which notices were counted is kept for a while, so that whoever has seen
     them waiting can tell; `stored` is what is kept so far. `version` numbers the batches."""
     changes: dict[Key, Counter[str]] = {}
-    for move in (move for notice in notices for move in notice.moves):
+    for move, times in Counter(move for notice in notices for move in notice.moves).items():
         for key in counter_keys(move):
-            _add(move, changes.setdefault(key, Counter()))
+            _add(move, changes.setdefault(key, Counter()), times)
     for key, change in changes.items():
         amounts = {name: amount for name, amount in change.items() if amount}
         if amounts:
@@ -62,9 +70,11 @@ def counting(notices: Sequence[Notice], version: int, stored: Item | None) -> It
         yield Put(keys.EXECUTIONS, item(keys.COUNTED, body=exact_json.dumps(batches)), when=None)
 
 
-def _add(move: Move, counter: Counter[str]) -> None:
-    counter.subtract([move.before] if move.before else [])
-    counter.update([move.after] if move.after else [])
+def _add(move: Move, counter: Counter[str], times: int = 1) -> None:
+    if move.before:
+        counter[move.before] -= times
+    if move.after:
+        counter[move.after] += times
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

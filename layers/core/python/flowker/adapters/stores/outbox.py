@@ -19,6 +19,8 @@ WORKFLOWS = "workflows"
 """The counted kinds; see `keys.counts`."""
 MOST_EVENTS = 50
 """Events of one notice: the transaction that chains it must have room for them."""
+MOST_BYTES = 300_000
+"""Of one notice, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,13 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The events and the moves of one transaction, or a part of them. `key` says where it waits."""
+    """The events and the moves of one transaction, or a part of them. `key` says where it waits, `size` how many bytes it
+    takes there."""
 
     key: Key
     events: Sequence[AuditEvent]
     moves: Sequence[Move]
+    size: int = 0
 
     @property
     def name(self) -> str:
@@ -48,7 +52,7 @@ class Notice:
 
 def announcing(owner_id: str, events: Sequence[AuditEvent], moves: Sequence[Move] = ()) -> Sequence[Put]:
     """The writes that announce them, none if there is nothing to say, as a rule one. The first event names the notice, so
-    repeating the transaction repeats no notice."""
+    repeating the transaction repeats no notice. Raises `ValueError` for more than can be chained."""
     moving = [move for move in moves if move.before != move.after]
     parts = [events[start : start + MOST_EVENTS] for start in range(0, len(events), MOST_EVENTS)] or [()]
     notices = [_notice(owner_id, parts[0], moving)] if events or moving else []
@@ -57,8 +61,12 @@ def announcing(owner_id: str, events: Sequence[AuditEvent], moves: Sequence[Move
 
 def _notice(owner_id: str, events: Sequence[AuditEvent], moves: Sequence[Move]) -> Put:
     at, name = (events[0].at, events[0].id) if events else (moves[0].at, f"{owner_id}#{moves[0].after}")
-    body = {"events": [_written(event) for event in events], "moves": [asdict(move) for move in moves]}
-    return Put(keys.EXECUTIONS, item(keys.outbox(owner_id, at, name), body=exact_json.dumps(body)))
+    body = exact_json.dumps(
+        {"events": [_written(event) for event in events], "moves": [asdict(move) for move in moves]}
+    )
+    if len(body) > MOST_BYTES:
+        raise ValueError(f"what is announced about {owner_id} is too large")
+    return Put(keys.EXECUTIONS, item(keys.outbox(owner_id, at, name), body=body))
 
 
 def announce(table: Table, owner_id: str, events: Sequence[AuditEvent]) -> None:
@@ -82,11 +90,13 @@ def is_notice(stored: Item) -> bool:
 
 def notice_of(stored: Item) -> Notice:
     """Read what `announcing` wrote."""
-    body = exact_json.loads(str(known(stored)["body"]))
+    text = str(known(stored)["body"])
+    body = exact_json.loads(text)
     return Notice(
-        Key(keys.EXECUTIONS, str(stored["pk"]), str(stored["sk"])),
-        [_read(event) for event in body["events"]],
-        [Move(**move) for move in body["moves"]],
+        key=Key(keys.EXECUTIONS, str(stored["pk"]), str(stored["sk"])),
+        events=[_read(event) for event in body["events"]],
+        moves=[Move(**move) for move in body["moves"]],
+        size=len(text),
     )
 
 

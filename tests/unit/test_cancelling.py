@@ -45,7 +45,8 @@ class World:
     """An accepted execution of two calls whose tasks are delivered by hand; providers answer as the script says."""
 
     def __init__(self, *script: int | Exception | Callable[[], object]) -> None:
-        table, blobs, cipher = MemoryTable(), MemoryBlobs(), PlainCipher()
+        self.table = table = MemoryTable()
+        blobs, cipher = MemoryBlobs(), PlainCipher()
         self.clock = ManualClock()
         self.http = ScriptedHttp(*script)
         self.machines = RecordingMachines()

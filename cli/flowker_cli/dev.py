@@ -150,7 +150,7 @@ def _kept_key(folder: Path) -> str:
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(24) + "\n")
+            file.write(f"flowker-{secrets.token_urlsafe(24)}\n")  # never like an option
     return path.read_text().strip()
 
 

@@ -47,10 +47,11 @@ class ChangeFeed:
         self._news.set()
 
     async def stop(self) -> None:
-        """Chain what waits, then end."""
+        """Chain what waits, then end. What could not be chained before waits for the next start."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        await self._chain()
+        if self._task.cancelled():
+            await self._chain()
 
     async def _run(self) -> None:
         while True:

@@ -30,7 +30,33 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield name
         return
     with Server(tmp_path_factory.mktemp(name) / "data", name) as server:
+        _emulated[:] = [server] if name == "moto" else []
         yield server.url
+        _emulated.clear()
+
+
+MOST_ON_MOTO = 15
+_emulated: list[Server] = []
+"""The emulated AWS that is running, if it is."""
+_tests: list[str] = []
+"""What it has served since it was started."""
+
+
+@pytest.fixture(autouse=True)
+def noted(request: pytest.FixtureRequest) -> None:
+    _tests.append(request.node.nodeid)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def emulation_is_emptied() -> Iterator[None]:
+    """Moto copies all that it holds for every transaction. So it is started anew, on the same port, when modules are done
+    with it: nothing that a test makes outlives its module."""
+    yield
+    if len(_tests) >= MOST_ON_MOTO:
+        for server in _emulated:
+            server.stop()
+            server.start()
+        _tests.clear()
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ class ItemAuditChain:
     def entries(self, first: int, last: int) -> Iterator[Entry]:
         """Those that are stored from `first` to `last`, both included, in order."""
         (before,) = self.table.get([keys.audit_entry(first - 1)])
-        reached = str(before["reached"]) if before else ""
+        reached = str(before.get("reached", "")) if before else ""
         for number in range(first // keys.BLOCK, last // keys.BLOCK + 1):
             after, end = keys.audit_sort(first - 1), keys.audit_sort(last + 1)
             for stored in self.table.query(

@@ -71,7 +71,7 @@ class Search:
         while low < high:
             middle = (low + high) // 2
             (stored,) = read(self.table, [keys.audit_entry(middle)])
-            if stored is None or str(stored["reached"]) < wanted:
+            if stored is None or str(stored.get("reached", "")) < wanted:
                 low = middle + 1
             else:
                 high = middle
@@ -96,11 +96,11 @@ class Search:
         where = self._where()
         for _ in range(self.blocks):
             rows = self._rows(resource, "by_resource", low, high, ROWS)
-            passing = (row for row in rows if all(row[name] in values for name, values in where.items()))
+            passing = (row for row in rows if all(row.get(name) in values for name, values in where.items()))
             numbers = dict.fromkeys(map(number_of, passing))
             stored = read(self.table, [keys.audit_entry(number) for number in numbers])
             reached = self._reached(rows, ROWS, low, high)
-            yield [each for each in stored if each and each["resource_id"] == resource], reached
+            yield [each for each in stored if each and each.get("resource_id") == resource], reached
             low, high = (reached + 1, high) if self.ascending else (low, reached - 1)
             if low > high:
                 return
@@ -133,7 +133,7 @@ class Search:
     def _in_time(self, row: Item) -> bool:
         """By the time as it is shown; an entry that has lost it is not hidden."""
         start, end = span(self.query.since, self.query.until)
-        at = str(row["text"]).rpartition(SEPARATOR)[2]
+        at = str(row.get("text", "")).rpartition(SEPARATOR)[2]
         return (start is None or microseconds(start) <= at) and (end is None or at < microseconds(end))
 
 

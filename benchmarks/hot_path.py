@@ -55,9 +55,9 @@ def costs() -> Iterator[Cost]:
             "providerId": "http",
             "config": {"base_url": "http://provider.test"},
         }
-        configuration_id = _post("/v1/provider-configurations", configuration)["id"]
-        workflow_id = _post("/v1/workflows", payment_validation(configuration_id, "paid"))["workflowId"]
-        _post(f"/v1/workflows/{workflow_id}/activate", {})
+        configuration_id = post("/v1/provider-configurations", configuration)["id"]
+        workflow_id = post("/v1/workflows", payment_validation(configuration_id, "paid"))["workflowId"]
+        post(f"/v1/workflows/{workflow_id}/activate", {})
         execute = f"/v1/workflows/{workflow_id}/executions"
         yield _cost(home, "webhook, nothing cached", "/v1/webhooks/paid", {"amount": 1500})
         yield _cost(home, "webhook", "/v1/webhooks/paid", {"amount": 1500})
@@ -68,14 +68,14 @@ def costs() -> Iterator[Cost]:
 
 def _cost(home: MotoHome, name: str, path: str, body: dict[str, Any]) -> Cost:
     with _counting(home) as counts:
-        execution_id = _post(path, body)["executionId"]
+        execution_id = post(path, body)["executionId"]
         _ended(execution_id)
     states = _history(home, execution_id)
     tasks, transitions = states["TaskStateEntered"], sum(states.values())
     return Cost(name, counts["requests"], _kinds(counts), counts["items"], tasks, transitions)
 
 
-def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Call the function behind the path, as API Gateway would."""
     function = function_for(path)
     event = {

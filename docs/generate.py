@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from docs import limits, settings
+from docs import cost, limits, settings
 from flowker import errors
 from flowker.errors import FlowkerError
 from flowker.http.openapi.document import document
@@ -86,6 +86,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "limits.md": limits.page,
     "settings.md": settings.page,
+    "cost.md": cost.page,
     "openapi.json": openapi_page,
 }
 """What makes each generated page of the reference."""

@@ -122,11 +122,19 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
         ),
         Limit(
             "Webhook routes that one change touches",
-            "adapters.stores.workflows.MAX_ROUTES",
+            "model.workflow.MOST_ROUTES",
             "",
             errors.InvalidTriggerConfig,
         ),
+        Limit("Path of a webhook", "catalog.webhook.LONGEST_PATH", "characters", errors.InvalidTriggerConfig),
         Limit("Compiled state machine", "compiler.compile.MOST_BYTES", "bytes", errors.DefinitionTooLarge),
+        Limit(
+            "A state machine that no active workflow uses, before it is deleted", "usecases.activation.KEPT"
+        ),
+        Limit(
+            "State machines that are looked at each minute, whether anybody uses them",
+            "usecases.collection.AT_A_TIME",
+        ),
         Limit(
             "A definition with all that was merged into it or kept, also a configuration, as it travels in an answer",
             "adapters.stores.payloads.MOST_SEALED",
@@ -227,11 +235,21 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
             "Added to a node's timeout for reading and writing", "compiler.policy.SLACK_SECONDS", "seconds"
         ),
         Limit(
+            "An execution on Express; workflows whose worst case is not below it run on Standard",
+            "compiler.policy.EXPRESS_SECONDS",
+            "seconds",
+        ),
+        Limit(
             "Accepted but not started; after this it is started again", "usecases.executions.UNSTARTED_AFTER"
         ),
         Limit(
             "Without a word from its state machine; after this it counts as timed out",
             "usecases.executions.OVERDUE_AFTER",
+        ),
+        Limit(
+            "Error message of a node; a longer one is cut",
+            "nodes.base.LONGEST_MESSAGE",
+            "characters",
         ),
         Limit(
             "Outputs in the results. `finalOutput` comes first; what there is no room for is left out, which "

@@ -1,6 +1,20 @@
-"""Options of the whole suite."""
+"""Options of the whole suite, and what all of it may listen to."""
+
+import logging
+from collections.abc import Iterator
 
 import pytest
+
+from flowker.observability import logger
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What Flowker logs; its records do not reach the root logger, where pytest listens."""
+    standard = logging.getLogger(logger().name)
+    standard.addHandler(caplog.handler)
+    yield caplog
+    standard.removeHandler(caplog.handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

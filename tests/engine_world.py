@@ -66,6 +66,9 @@ class MemoryJournal:
     def add_machine(self, name: str, definition: Json) -> None:
         self._machines[name] = dumps(definition)
 
+    def remove_machine(self, name: str) -> None:
+        self._machines.pop(name, None)
+
     def machine(self, name: str) -> Json:
         text = self._machines.get(name)
         return None if text is None else loads(text)

@@ -16,11 +16,13 @@ from flowker.adapters.items import (
     Update,
     Write,
 )
-from flowker.adapters.table_rules import passes
+from flowker.adapters.table_rules import check_item, check_keys, check_query, check_writes, passes
+from flowker.compiler.compile import content_name
 from flowker.errors import StoreUnavailable
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
 from flowker.model.outbound import CallFailed, OutboundRequest, OutboundResponse
+from flowker.model.workflow import MachineType
 
 
 class MemoryTable:
@@ -31,10 +33,12 @@ class MemoryTable:
         self._lock = Lock()
 
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
+        check_keys(keys)
         with self._lock:
             return [self._items.get(key) for key in keys]
 
     def query(self, query: Query) -> list[Item]:
+        check_query(query)
         index = keys.TABLES[query.table][query.index] if query.index else keys.Index("pk", "sk")
         with self._lock:
             found = [
@@ -49,6 +53,7 @@ class MemoryTable:
         return found[: query.limit]
 
     def write(self, writes: Sequence[Write]) -> None:
+        check_writes(writes)
         with self._lock:
             after: dict[Key, Item | None] = {}
             for position, write in enumerate(writes):
@@ -77,7 +82,9 @@ def _after(write: Write, stored: Item | None) -> Item | None:
         case Put():
             return dict(write.item)
         case Update():
-            return write.apply(stored or {"pk": write.key.pk, "sk": write.key.sk})
+            changed = write.apply(stored or {"pk": write.key.pk, "sk": write.key.sk})
+            check_item(write.key.table, changed)
+            return changed
         case Delete():
             return None
         case Check():
@@ -135,23 +142,37 @@ class MemoryBlobs:
 
 
 class RecordingMachines:
-    """An orchestrator that only remembers what it was told to run and to stop. While `unavailable`, it does neither."""
+    """An orchestrator that only remembers what it was told to run and to stop. While `unavailable`, it does neither. One
+    that is `forgetful` runs again what is started again."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, forgetful: bool = False) -> None:
+        self._forgetful = forgetful
         self.definitions: dict[str, Json] = {}
         self.started: list[str] = []
         self.stopped: list[str] = []
         self.unavailable = False
 
-    def publish(self, name: str, definition: Json) -> str:
+    def reference(self, definition: Json, kind: MachineType) -> str:
+        return content_name(kind, definition)
+
+    def publish(self, definition: Json, kind: MachineType) -> str:
+        if self.unavailable:
+            raise StoreUnavailable("throttled")
+        name = content_name(kind, definition)
         self.definitions[name] = definition
         return name
 
-    def start(self, execution: Execution) -> None:
+    def start(self, execution: Execution) -> bool:
         if self.unavailable:
             raise StoreUnavailable("throttled")
-        if execution.id not in self.started:
+        if self._forgetful or execution.id not in self.started:
             self.started.append(execution.id)
+        return self._forgetful
+
+    def delete(self, reference: str) -> None:
+        if self.unavailable:
+            raise StoreUnavailable("throttled")
+        self.definitions.pop(reference, None)
 
     def stop(self, execution: Execution) -> None:
         if self.unavailable:

@@ -4,7 +4,7 @@ Stores are in memory, time passes only when all is idle, and providers are funct
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from flowker.model.execution import Execution, ExecutionStatus
 from flowker.model.graph import Graph
 from flowker.model.outbound import OutboundRequest, OutboundResponse
 from flowker.model.provider import ProviderConfiguration, ProviderConfigurationStatus
-from flowker.model.workflow import Launch
+from flowker.model.workflow import Launch, MachineType
 from flowker.ports import Http
 from flowker.settings import Settings
 from flowker.usecases.executions import Results
@@ -59,10 +59,16 @@ class FakeHttp:
 class _Nowhere:
     """Nothing is published or started through ports here: the bench drives the engine itself."""
 
-    def publish(self, name: str, definition: Any) -> str:
+    def reference(self, definition: Any, kind: MachineType) -> str:
         raise AssertionError("not used")
 
-    def start(self, execution: Execution) -> None:
+    def delete(self, reference: str) -> None:
+        raise AssertionError("not used")
+
+    def publish(self, definition: Any, kind: MachineType) -> str:
+        raise AssertionError("not used")
+
+    def start(self, execution: Execution) -> bool:
         raise AssertionError("not used")
 
     def stop(self, execution: Execution) -> None:
@@ -78,6 +84,8 @@ class Ran:
 
     results: Results
     end: RunEnd
+    ends: Sequence[RunEnd]
+    """Of all runs."""
 
     @property
     def status(self) -> str:
@@ -138,12 +146,13 @@ class Bench:
         wiring.use(self._home)
         add_configuration()
 
-    def run(self, graph: Graph, entry: str, data: Any) -> Ran:
-        """Run to the end on the embedded engine, whatever home another test has left behind."""
+    def run(self, graph: Graph, entry: str, data: Any, runs: int = 1) -> Ran:
+        """Run to the end on the embedded engine, whatever home another test has left behind. With several `runs` of the one
+        execution they take turns, state by state."""
         if wiring.home() is not self._home:
             wiring.use(self._home)
         machine = compile_graph(graph, entry)
-        execution = accept(graph, entry, data, machine.name)
+        execution = accept(graph, entry, data, "machine")
         ends: list[RunEnd] = []
 
         async def ended(end: RunEnd) -> None:
@@ -151,15 +160,16 @@ class Bench:
 
         loop = InstantLoop()
         try:
-            loop.run_until_complete(self._drive(machine.name, machine.definition, execution, ended))
+            loop.run_until_complete(self._drive(machine.definition, execution, ended, runs))
         finally:
             loop.close()
-        return Ran(wiring.executions().results(execution.id), ends[0])
+        return Ran(wiring.executions().results(execution.id), ends[0], ends)
 
-    async def _drive(self, name: str, definition: Any, execution: Execution, ended: Any) -> None:
+    async def _drive(self, definition: Any, execution: Execution, ended: Any, runs: int) -> None:
         engine = Engine(_invoke, MemoryJournal(), clock=InstantClock(), on_end=ended)
-        engine.create(name, definition)
-        engine.start(name, execution.id, state_input(execution))
+        engine.create("machine", definition)
+        for number in range(runs):
+            engine.start("machine", f"{execution.id}-{number}", state_input(execution))
         while engine.running():
             await asyncio.sleep(1)
         await engine.drain(1)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from flowker.settings import product_version
-from flowker_cli import audit, dev
+from flowker_cli import audit, cost, dev
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,8 +19,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audit.add_arguments(
         verbs.add_parser("audit", help="export the audit trail, prove an export", description=audit.__doc__)
     )
+    cost.add_arguments(
+        verbs.add_parser("cost", help="tell what a workflow costs on AWS", description=cost.__doc__)
+    )
     options = parser.parse_args(arguments)
-    return audit.run(options) if options.verb == "audit" else dev.run(options)
+    run = {"dev": dev.run, "audit": audit.run, "cost": cost.run}[options.verb]
+    return run(options)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from flowker import wiring
+from flowker.compiler.compile import content_name
 from flowker.errors import Unavailable
 from flowker.events import reconcile
 from flowker.model.execution import Execution
+from flowker.model.workflow import MachineType
 from flowker.ports import Http
 from flowker.settings import Settings
 from flowker_local.change_feed import AnnouncingTable, ChangeFeed, announces
@@ -50,6 +52,7 @@ class LocalHome:
         self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
             "write": self._write,
             "publish": self._publish,
+            "delete": self._delete,
             "start": self._start,
             "stop": self._stop,
             "wait": self._wait,
@@ -126,8 +129,11 @@ class LocalHome:
     def _tell_feed(self) -> None:
         self._loop.call_soon_threadsafe(self._feed.wake)
 
-    async def _publish(self, name: str, definition: Any) -> str:
-        return self._orchestrator.publish(name, definition)
+    async def _publish(self, definition: Any, kind: MachineType) -> str:
+        return self._orchestrator.publish(definition, kind)
+
+    async def _delete(self, reference: str) -> None:
+        self._orchestrator.delete(reference)
 
     async def _start(self, execution: Execution) -> None:
         self._orchestrator.start(execution)
@@ -154,11 +160,17 @@ class _FromThreads:
         self._orchestrator = orchestrator
         self._loop = loop
 
-    def publish(self, name: str, definition: Any) -> str:
-        return str(self._run(lambda: self._orchestrator.publish(name, definition)))
+    def reference(self, definition: Any, kind: MachineType) -> str:
+        return content_name(kind, definition)
 
-    def start(self, execution: Execution) -> None:
-        self._run(lambda: self._orchestrator.start(execution))
+    def publish(self, definition: Any, kind: MachineType) -> str:
+        return str(self._run(lambda: self._orchestrator.publish(definition, kind)))
+
+    def start(self, execution: Execution) -> bool:
+        return bool(self._run(lambda: self._orchestrator.start(execution)))
+
+    def delete(self, reference: str) -> None:
+        self._run(lambda: self._orchestrator.delete(reference))
 
     def stop(self, execution: Execution) -> None:
         asyncio.run_coroutine_threadsafe(self._orchestrator.stop(execution), self._loop).result()

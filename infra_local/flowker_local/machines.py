@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from flowker.adapters.stepfunctions import STOPPED, state_input
+from flowker.compiler.compile import content_name
 from flowker.compiler.policy import RECORD_EXECUTION, RUN_NODE
 from flowker.errors import StoreUnavailable
 from flowker.events import record_execution, run_node
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
+from flowker.model.workflow import MachineType
 from flowker_local.engine import Engine, Journal, RunEnd, TaskError
 from flowker_local.threads import DaemonThreads
 
@@ -38,14 +40,25 @@ class Orchestrator:
     def engine(self) -> Engine:
         return self._engine
 
-    def publish(self, name: str, definition: Json) -> str:
-        """Create the machine and return its name, which is its reference here."""
+    def publish(self, definition: Json, kind: MachineType) -> str:
+        """Create the machine and return its name, which is its reference here. Both types run alike."""
+        name = content_name(kind, definition)
         self._engine.create(name, definition)
         return name
 
-    def start(self, execution: Execution) -> None:
-        """Idempotent by the execution's id."""
+    def delete(self, reference: str) -> None:
+        """Raises `StoreUnavailable` while something runs on it, or if the engine's journal cannot be written."""
+        try:
+            deleted = self._engine.delete(reference)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the journal of the engine could not be written: {error}") from error
+        if not deleted:
+            raise StoreUnavailable("something runs on the state machine")
+
+    def start(self, execution: Execution) -> bool:
+        """Idempotent by the execution's id, whatever the type of its machine."""
         self._engine.start(execution.launch.machine, execution.id, state_input(execution))
+        return False
 
     async def stop(self, execution: Execution) -> None:
         """Abort the run if there is one, and tell who waits for it: its end is recorded already. Idempotent.

@@ -28,6 +28,7 @@ from flowker.adapters.dynamodb import create_tables
 from flowker.errors import StoreUnavailable
 from flowker.events import reconcile, record_execution
 from flowker.model.execution import Execution
+from flowker.model.workflow import MachineType
 from flowker.ports import StateMachines
 from flowker.settings import Settings
 from flowker_local.change_feed import AnnouncingTable, ChangeFeed
@@ -144,25 +145,38 @@ class MotoHome:
 
 
 class _Started:
-    """Remembers which executions were started, so that their ends can be watched for."""
+    """Remembers which executions were started, so that their ends can be watched for. Moto has no Express machines, so what
+    is meant for one runs on a Standard one."""
 
     def __init__(self, machines: StateMachines) -> None:
         self._machines = machines
         self.arns: set[str] = set()
 
-    def publish(self, name: str, definition: Any) -> str:
-        return self._machines.publish(name, definition)
+    def reference(self, definition: Any, kind: MachineType) -> str:
+        return self._machines.reference(definition, MachineType.STANDARD)
 
-    def start(self, execution: Execution) -> None:
-        self._machines.start(execution)
+    def delete(self, reference: str) -> None:
+        self._machines.delete(reference)
+
+    def publish(self, definition: Any, kind: MachineType) -> str:
+        return self._machines.publish(definition, MachineType.STANDARD)
+
+    def start(self, execution: Execution) -> bool:
+        self._machines.start(_as_standard(execution))
         machine = execution.launch.machine.rsplit(":", 1)[1]
         self.arns.add(f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{machine}:{execution.id}")
+        return execution.launch.type is MachineType.EXPRESS  # so that it is noted, as on AWS
 
     def stop(self, execution: Execution) -> None:
         try:
-            self._machines.stop(execution)
+            self._machines.stop(_as_standard(execution))
         except AttributeError as error:  # moto's, for a run whose thread has not got going yet
             raise StoreUnavailable("the run cannot be stopped yet") from error
+
+
+def _as_standard(execution: Execution) -> Execution:
+    launch = execution.launch.model_copy(update={"type": MachineType.STANDARD})
+    return execution.model_copy(update={"launch": launch})
 
 
 class _OneAtATime:

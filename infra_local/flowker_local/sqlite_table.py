@@ -20,7 +20,14 @@ from flowker.adapters.items import (
     Write,
 )
 from flowker.adapters.keys import TABLES, Index
-from flowker.adapters.table_rules import check_keys, check_writes, passes, successor
+from flowker.adapters.table_rules import (
+    check_item,
+    check_keys,
+    check_query,
+    check_writes,
+    passes,
+    successor,
+)
 from flowker.errors import StoreUnavailable
 from flowker_local.sqlite_file import SqliteFile, SqliteReaders
 
@@ -37,6 +44,8 @@ _STORE = {
 }
 
 
+_SCHEMA = 1
+"""Of the file. Its items carry their own."""
 _PARSED = 250
 """Rows parsed at a time."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -60,6 +69,7 @@ class SqliteReads:
         return [found.get(key) for key in keys]
 
     def query(self, query: Query) -> list[Item]:
+        check_query(query)
         statement, values = _select(query)
         with self._file.rows(statement, values) as rows:
             items = _items(rows, query.limit)
@@ -74,12 +84,13 @@ class SqliteTable(SqliteReads):
     """
 
     def __init__(self, path: Path, *, patience: float = 5.0) -> None:
-        """Raises `StoreUnavailable` if the file cannot be used; a locked one is waited for, `patience` seconds."""
+        """Raises `StoreUnavailable` if the file cannot be used; a locked one is waited for, `patience` seconds. Raises
+        `ValueError` if another version of Flowker has written it, and changes nothing in it."""
         self.file = SqliteFile(path, patience=patience)
         super().__init__(self.file)
         try:
             self.file.write(_create_tables)
-        except StoreUnavailable:
+        except (StoreUnavailable, ValueError):
             self.file.close()
             raise
 
@@ -145,7 +156,9 @@ def _apply(writes: Sequence[Write], connection: sqlite3.Connection) -> None:
             case Put():
                 _store(write.key, write.item, connection)
             case Update():
-                _store(write.key, write.apply(stored or {"pk": write.key.pk, "sk": write.key.sk}), connection)
+                changed = write.apply(stored or {"pk": write.key.pk, "sk": write.key.sk})
+                check_item(write.key.table, changed)
+                _store(write.key, changed, connection)
             case Delete():
                 connection.execute(_DELETE[write.key.table], (write.key.pk, write.key.sk))
             case Check():
@@ -161,6 +174,10 @@ def _store(key: Key, item: Item, connection: sqlite3.Connection) -> None:
 
 def _create_tables(connection: sqlite3.Connection) -> None:
     """Create what is missing, also in a file of an older version: an attribute that an index sorts by since."""
+    (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    if schema not in (0, _SCHEMA):
+        raise ValueError(f"the database has schema {schema}, this version of Flowker reads {_SCHEMA}")
+    connection.execute(f"PRAGMA user_version = {_SCHEMA}")
     for table, columns in _COLUMNS.items():
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {table} (pk TEXT NOT NULL, sk TEXT NOT NULL, item TEXT NOT NULL, "

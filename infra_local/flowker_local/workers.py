@@ -17,8 +17,10 @@ from typing import Any
 from flowker import wiring
 from flowker.adapters import keys
 from flowker.adapters.items import Write
+from flowker.compiler.compile import content_name
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
+from flowker.model.workflow import MachineType
 from flowker.ports import Http
 from flowker.settings import Settings
 from flowker_local.channel import WorkerEnd
@@ -50,12 +52,19 @@ class RemoteEngine:
         self._call = channel.call
         self._tell = channel.tell
 
-    def publish(self, name: str, definition: Json) -> str:
-        return str(self._call("publish", name, definition))
+    def reference(self, definition: Json, kind: MachineType) -> str:
+        return content_name(kind, definition)
 
-    def start(self, execution: Execution) -> None:
+    def publish(self, definition: Json, kind: MachineType) -> str:
+        return str(self._call("publish", definition, kind))
+
+    def delete(self, reference: str) -> None:
+        self._call("delete", reference)
+
+    def start(self, execution: Execution) -> bool:
         """Not waited for: the execution is accepted, and what does not start now is started by the reconciler."""
         self._tell("start", execution)
+        return False
 
     def stop(self, execution: Execution) -> None:
         """Waited for: the run has stopped when this returns."""

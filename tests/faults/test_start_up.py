@@ -3,9 +3,11 @@
 import os
 import re
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -109,6 +111,16 @@ def test_a_damaged_database_is_told(tmp_path: Path, name: str) -> None:
     folder.mkdir()
     (folder / name).write_bytes(b"not a database" * 1000)
     refused(attempt(folder), str(folder), "not a database")
+
+
+@pytest.mark.parametrize("name", ["flowker.db", "engine.db"])
+def test_a_database_of_another_version_is_told(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "data"
+    with Server(folder) as server:
+        assert server.stop() == 0
+    with closing(sqlite3.connect(folder / name)) as database:
+        database.execute("PRAGMA user_version = 99")
+    refused(attempt(folder), "schema 99", "this version")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com"])

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from flowker.adapters.dynamodb import DynamoTable
-from flowker.adapters.items import Check, Condition, ConditionFailed, Delete, Key, Put, Query, Update
+from flowker.adapters.items import Check, Condition, ConditionFailed, Delete, Key, Put, Query, Update, Write
 from flowker.adapters.keys import DEFINITIONS, EXECUTIONS
-from flowker.errors import StoreUnavailable
+from flowker.errors import InvalidBody, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -207,6 +207,19 @@ def test_pauses_grow_up_to_a_second_and_end(service: Service) -> None:
     assert service.pauses == [0.025, 0.05, 0.1, 0.2, 0.4, 0.5, 0.5]
 
 
+def test_no_other_try_begins_when_its_time_is_over(aws_session: boto3.Session) -> None:
+    """A request has 29 seconds for all its calls, and each of eight tries might take some."""
+    client = aws_session.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+    times = iter([100.0, 103.0, 106.0, 109.0])
+    table = DynamoTable(client, NAMES, sleep=lambda _: None, clock=lambda: next(times))
+    with Stubber(client) as stub:
+        for _ in range(3):
+            stub.add_client_error("put_item", service_error_code="ThrottlingException")
+        with pytest.raises(StoreUnavailable):
+            table.write([PUT])
+        stub.assert_no_pending_responses()
+
+
 @pytest.mark.parametrize(
     "reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
 )
@@ -231,6 +244,24 @@ def test_a_transaction_that_can_never_work_is_not_repeated(service: Service, rea
     service.cancels(*reasons)
     with pytest.raises(ClientError, match="TransactionCanceledException"):
         service.table.write([PUT, Check(OTHER)])
+    assert service.pauses == []
+
+
+def test_an_update_that_makes_an_item_too_large_is_refused_as_everywhere(service: Service) -> None:
+    told = "Item size to update has exceeded the maximum allowed size"
+    service.stub.add_client_error(
+        "update_item", service_error_code="ValidationException", service_message=told
+    )
+    reasons = [{"Code": "None"}, {"Code": "ValidationError", "Message": told}]
+    service.stub.add_client_error(
+        "transact_write_items",
+        service_error_code="TransactionCanceledException",
+        modeled_fields={"CancellationReasons": reasons},
+    )
+    several: list[list[Write]] = [[Update(KEY, set={"a": 1})], [PUT, Update(OTHER, set={"a": 1})]]
+    for writes in several:
+        with pytest.raises(InvalidBody, match="too large"):
+            service.table.write(writes)
     assert service.pauses == []
 
 

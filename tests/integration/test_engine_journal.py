@@ -34,6 +34,15 @@ def test_a_machine_is_kept(journal: Journal) -> None:
     assert journal.machine("other") is None
 
 
+def test_a_machine_that_was_removed_is_gone_and_can_come_back(journal: Journal) -> None:
+    journal.remove_machine("machine")
+    for number in (1, 2):
+        journal.add_machine("machine", {"n": number})
+        assert journal.machine("machine") == {"n": number}
+        journal.remove_machine("machine")
+        assert journal.machine("machine") is None
+
+
 def test_the_latest_position_of_every_run_is_kept_until_it_is_removed(journal: Journal) -> None:
     async def main() -> None:
         for name in ("one", "two", "three"):
@@ -168,6 +177,9 @@ class DyingJournal:
 
     def add_machine(self, name: str, definition: Json) -> None:
         self._inner.add_machine(name, definition)
+
+    def remove_machine(self, name: str) -> None:
+        self._inner.remove_machine(name)
 
     def machine(self, name: str) -> Json:
         return self._inner.machine(name)

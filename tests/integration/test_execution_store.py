@@ -10,9 +10,9 @@ from flowker.adapters import keys
 from flowker.adapters.items import ConditionFailed, Put, Table
 from flowker.adapters.stores.executions import ItemExecutionStore
 from flowker.adapters.stores.node_runs import ItemNodeRunStore
-from flowker.adapters.stores.record import UnknownSchema
-from flowker.errors import ExecutionNotFound
+from flowker.errors import ExecutionNotFound, UnknownSchema
 from flowker.model.execution import Execution, ExecutionStatus, Outcome
+from flowker.model.workflow import MachineType
 from flowker.ports import IdempotencyKeyTaken
 from tests.fakes import MemoryBlobs, PlainCipher
 from tests.integration.samples import (
@@ -193,3 +193,42 @@ def test_the_execution_remembers_what_it_was_launched_with(store: ItemExecutionS
     new = execution(workflow_id)
     store.add(new, {}, None)
     assert store.get(new.id).launch == launch(workflow_id)
+
+
+def test_an_execution_that_was_launched_before_machines_had_types_is_on_a_standard_one(
+    table: Table, store: ItemExecutionStore, started: Execution
+) -> None:
+    (stored,) = table.get([keys.execution(started.id)])
+    assert stored is not None
+    table.write([Put(keys.EXECUTIONS, {name: stored[name] for name in stored if name != "type"}, when=None)])
+    assert store.get(started.id) == started
+    assert started.launch.type is MachineType.STANDARD
+
+
+def test_the_type_of_its_machine_is_remembered(store: ItemExecutionStore) -> None:
+    workflow_id = str(uuid4())
+    on_express = launch(workflow_id).model_copy(update={"type": MachineType.EXPRESS})
+    new = execution(workflow_id, launch=on_express)
+    store.add(new, {}, None)
+    assert store.get(new.id).launch == on_express
+
+
+# --- handing over ----------------------------------------------------------------------------------------------------
+
+
+def test_who_has_taken_it_is_noted_while_it_is_pending(store: ItemExecutionStore, started: Execution) -> None:
+    assert started.handed_over is None
+    store.hand_over(started.id, instant(3))
+    assert store.get(started.id) == started.model_copy(update={"handed_over": instant(3)})
+    store.finish(started.id, Outcome(at=instant(4)))
+    store.hand_over(started.id, instant(5))
+    assert store.get(started.id).handed_over == instant(3)
+
+
+def test_it_is_not_noted_for_what_has_ended_or_is_unknown(
+    store: ItemExecutionStore, started: Execution
+) -> None:
+    store.finish(started.id, Outcome(at=instant(4)))
+    for execution_id in (started.id, str(uuid4())):
+        store.hand_over(execution_id, instant(5))
+    assert store.get(started.id).handed_over is None

@@ -10,13 +10,13 @@ from flowker.adapters import keys
 from flowker.adapters.items import Put, Query, Table
 from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
 from flowker.adapters.stores.outbox import notice_of
-from flowker.adapters.stores.record import UnknownSchema
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.errors import (
     ChangedConcurrently,
     ExecutorConfigurationNameTaken,
     ExecutorConfigurationNotFound,
     InvalidQuery,
+    UnknownSchema,
 )
 from flowker.model.audit import EventType, happened
 from flowker.model.executor_configuration import ExecutorConfiguration, ExecutorConfigurationStatus

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from flowker import wiring
+from flowker.compiler.compile import content_name
 from flowker.errors import StoreUnavailable
 from flowker.model.execution import Execution, Outcome
 from flowker.model.graph import Graph
+from flowker.model.workflow import MachineType
 from flowker_local.engine import SqliteJournal
 from flowker_local.machines import Orchestrator
 from tests.engine_world import states
@@ -20,6 +22,7 @@ from tests.harness import NOW, Bench, accept
 from tests.samples import trigger
 
 GRAPH = Graph.model_validate({"nodes": [trigger()], "edges": []})
+NAP = states(nap={"Type": "Wait", "Seconds": 60})
 CANCELLED = Outcome(at=NOW, error_message="execution cancelled", error_code="FLK-0510")
 
 
@@ -34,7 +37,7 @@ def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
 def accepted() -> Execution:
     """An execution of a machine that takes its time, in a home of its own."""
     Bench()
-    return accept(GRAPH, "start", {}, "nap")
+    return accept(GRAPH, "start", {}, content_name(MachineType.STANDARD, NAP))
 
 
 def on(journal: SqliteJournal, work: Any) -> None:
@@ -42,7 +45,7 @@ def on(journal: SqliteJournal, work: Any) -> None:
 
     async def main() -> None:
         orchestrator = Orchestrator(journal)
-        orchestrator.publish("nap", states(nap={"Type": "Wait", "Seconds": 60}))
+        orchestrator.publish(NAP, MachineType.STANDARD)
         found: Coroutine[Any, Any, None] = work(orchestrator)
         await asyncio.wait_for(found, 20)
         await orchestrator.close(1)
@@ -76,6 +79,29 @@ def test_who_waits_is_told_when_a_run_is_stopped_even_before_it_began(
 
     on(journal, work)
     assert wiring.executions().get(accepted.id).outcome == CANCELLED
+
+
+def test_a_machine_is_deleted_when_nothing_runs_on_it_any_more(
+    journal: SqliteJournal, accepted: Execution
+) -> None:
+    async def work(orchestrator: Orchestrator) -> None:
+        machine = accepted.launch.machine
+        orchestrator.start(accepted)
+        with pytest.raises(StoreUnavailable):
+            orchestrator.delete(machine)
+        wiring.executions().finish(accepted.id, CANCELLED)
+        await orchestrator.stop(accepted)
+        while orchestrator.engine.running():
+            await asyncio.sleep(0.01)
+        orchestrator.delete(machine)
+        orchestrator.delete(machine)
+        assert journal.machine(machine) is None
+        with pytest.raises(LookupError):
+            orchestrator.engine.start(machine, "another", {})
+        assert orchestrator.publish(NAP, MachineType.STANDARD) == machine
+        assert orchestrator.publish(NAP, MachineType.EXPRESS) != machine
+
+    on(journal, work)
 
 
 def test_a_disk_that_refuses_is_told_and_the_run_has_stopped_all_the_same(

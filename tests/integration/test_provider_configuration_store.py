@@ -9,11 +9,11 @@ import pytest
 from flowker.adapters import keys
 from flowker.adapters.items import Put, Table
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
-from flowker.adapters.stores.record import UnknownSchema
 from flowker.errors import (
     ChangedConcurrently,
     ProviderConfigurationNameTaken,
     ProviderConfigurationNotFound,
+    UnknownSchema,
 )
 from flowker.model.provider import ProviderConfiguration, ProviderConfigurationStatus
 from tests.fakes import MemoryBlobs, PlainCipher

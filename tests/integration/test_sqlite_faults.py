@@ -141,6 +141,18 @@ def test_a_file_of_an_older_version_gets_its_new_indexes(tmp_path: Path) -> None
         assert found["pk"] == "WORKFLOW#1"
 
 
+def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "flowker.db"
+    with closing(SqliteTable(path)):
+        pass
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute("PRAGMA user_version = 2")
+    with pytest.raises(ValueError, match="schema 2, this version of Flowker reads 1"):
+        SqliteTable(path)
+    with closing(sqlite3.connect(path)) as left:
+        assert left.execute("PRAGMA user_version").fetchone() == (2,)
+
+
 def test_blobs_live_in_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "flowker.db"
     with closing(SqliteTable(path)) as table:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -9,15 +10,17 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from flowker.adapters.stepfunctions import StepFunctions
+from flowker.adapters.stepfunctions import StepFunctions, state_input
 from flowker.compiler.policy import RUN_NODE
 from flowker.errors import StoreUnavailable
 from flowker.model import exact_json
 from flowker.model.execution import Execution
+from flowker.model.workflow import MachineType
 from flowker.ports import StateMachines
 from tests.fakes import RecordingMachines
 from tests.integration.samples import execution, launch
 
+AT = datetime(2026, 3, 1, tzinfo=UTC)
 ROLE = "arn:aws:iam::123456789012:role/flowker-state-machines"
 FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:flowker-run_node"
 DEFINITION = {
@@ -45,10 +48,10 @@ def machines(request: pytest.FixtureRequest) -> StateMachines:
     return RecordingMachines() if request.param == "fake" else request.getfixturevalue("on_aws")
 
 
-def of(machines: StateMachines, name: str = "machine") -> Execution:
+def of(machines: StateMachines, kind: MachineType = MachineType.STANDARD) -> Execution:
     """An execution of a machine that takes its time."""
-    machine = machines.publish(name, DEFINITION)
-    return execution(launch=launch("workflow").model_copy(update={"machine": machine}))
+    machine = machines.publish(DEFINITION, kind)
+    return execution(launch=launch("workflow").model_copy(update={"machine": machine, "type": kind}))
 
 
 def run(client: Any, of: Execution) -> dict[str, Any]:
@@ -80,7 +83,8 @@ def begun(client: Any, of: Execution) -> None:
 
 
 def test_publishing_the_same_again_changes_nothing(machines: StateMachines) -> None:
-    assert machines.publish("machine", DEFINITION) == machines.publish("machine", DEFINITION)
+    first = machines.publish(DEFINITION, MachineType.STANDARD)
+    assert machines.publish(DEFINITION, MachineType.STANDARD) == first
 
 
 def test_starting_again_changes_nothing(machines: StateMachines) -> None:
@@ -120,6 +124,123 @@ def test_a_stopped_run_is_aborted_once_and_cannot_be_started_again(
     assert run(client, other)["status"] == "RUNNING"
     on_aws.stop(other)
     until(client, other, "ABORTED")
+
+
+# --- Express, which moto does not have -------------------------------------------------------------------------------
+
+
+def express(
+    arn: str = "arn:aws:states:eu-central-1:123456789012:stateMachine:flowker-dev-express-1",
+) -> Execution:
+    machine = {"machine": arn, "type": MachineType.EXPRESS}
+    return execution(launch=launch("workflow").model_copy(update=machine))
+
+
+def test_the_type_is_in_the_request_and_in_the_name(client: Any) -> None:
+    published = StepFunctions(client, ROLE, {RUN_NODE: FUNCTION}, "flowker-dev")
+    names = []
+    for kind in MachineType:
+        with Stubber(client) as stubbed:
+            asked: list[dict[str, Any]] = []
+            client.meta.events.register_first(
+                "before-parameter-build.sfn.CreateStateMachine", _noting(asked), unique_id="noting"
+            )
+            arn = f"arn:aws:states:eu-central-1:123456789012:stateMachine:{kind}"
+            stubbed.add_response("create_state_machine", {"stateMachineArn": arn, "creationDate": AT})
+            assert published.publish(DEFINITION, kind) == arn
+            client.meta.events.unregister("before-parameter-build.sfn.CreateStateMachine", unique_id="noting")
+        assert asked[0]["type"] == kind.upper()
+        names.append(asked[0]["name"])
+    assert names[0].startswith("flowker-dev-standard-")
+    assert names[1].startswith("flowker-dev-express-")
+    assert max(map(len, names)) <= 80
+
+
+def _noting(asked: list[dict[str, Any]]) -> Any:
+    def note(params: dict[str, Any], **_: Any) -> None:
+        asked.append(params)
+
+    return note
+
+
+def test_the_same_definition_has_another_name_where_its_functions_are_others(client: Any) -> None:
+    stages = [
+        StepFunctions(client, ROLE, {RUN_NODE: f"{FUNCTION}-{stage}"}, f"flowker-{stage}")
+        for stage in ("dev", "a" * 64)
+    ]
+    arns = [stage.publish(DEFINITION, MachineType.STANDARD) for stage in stages]
+    renamed = StepFunctions(client, ROLE, {RUN_NODE: f"{FUNCTION}-other"}, "flowker-dev")
+    arns.append(renamed.publish(DEFINITION, MachineType.STANDARD))
+    assert len(set(arns)) == 3
+
+
+def test_a_run_on_express_is_started_under_the_execution_s_id_and_would_run_again(
+    on_aws: StepFunctions, client: Any
+) -> None:
+    accepted = express()
+    for _ in range(2):
+        with Stubber(client) as stubbed:
+            expected = {
+                "stateMachineArn": accepted.launch.machine,
+                "name": accepted.id,
+                "input": exact_json.dumps(state_input(accepted)),
+            }
+            arn = f"arn:aws:states:eu-central-1:123456789012:express:flowker-dev-express-1:{accepted.id}:1"
+            stubbed.add_response("start_execution", {"executionArn": arn, "startDate": AT}, expected)
+            assert on_aws.start(accepted)
+
+
+def test_standard_knows_what_it_has_taken(machines: StateMachines) -> None:
+    accepted = of(machines)
+    assert not machines.start(accepted)
+    assert not machines.start(accepted)
+
+
+def test_nobody_tries_to_stop_a_run_on_express(on_aws: StepFunctions, client: Any) -> None:
+    with Stubber(client):  # refuses every request
+        on_aws.stop(express())
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["TooManyRequestsException", "ThrottlingException", "StateMachineDeleting", "StateMachineLimitExceeded"],
+)
+def test_a_machine_that_cannot_be_created_now_is_unavailable(
+    on_aws: StepFunctions, client: Any, code: str
+) -> None:
+    with Stubber(client) as stubbed:
+        stubbed.add_client_error("create_state_machine", code)
+        with pytest.raises(StoreUnavailable):
+            on_aws.publish(DEFINITION, MachineType.STANDARD)
+
+
+def test_the_reference_is_known_before_anything_is_published(machines: StateMachines) -> None:
+    for kind in MachineType:
+        assert machines.reference(DEFINITION, kind) != machines.reference(
+            {**DEFINITION, "Comment": "x"}, kind
+        )
+    expected = machines.reference(DEFINITION, MachineType.STANDARD)
+    assert machines.publish(DEFINITION, MachineType.STANDARD) == expected
+
+
+def test_what_was_deleted_is_gone_and_can_be_published_again(on_aws: StepFunctions, client: Any) -> None:
+    reference = on_aws.publish(DEFINITION, MachineType.STANDARD)
+    on_aws.delete(reference)
+    on_aws.delete(reference)
+    assert client.list_state_machines()["stateMachines"] == []
+    assert on_aws.publish(DEFINITION, MachineType.STANDARD) == reference
+    (found,) = client.list_state_machines()["stateMachines"]
+    assert found["stateMachineArn"] == reference
+
+
+def test_a_machine_that_cannot_be_deleted_now_is_unavailable(on_aws: StepFunctions, client: Any) -> None:
+    with Stubber(client) as stubbed:
+        stubbed.add_client_error("delete_state_machine", "ThrottlingException")
+        with pytest.raises(StoreUnavailable):
+            on_aws.delete("arn:aws:states:eu-central-1:123456789012:stateMachine:flowker-dev-standard-1")
 
 
 @pytest.mark.parametrize("operation", ["start", "stop"])

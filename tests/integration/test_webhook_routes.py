@@ -5,12 +5,12 @@ from uuid import uuid4
 import pytest
 
 from flowker.adapters.items import Table
-from flowker.adapters.stores.workflows import MAX_ROUTES, ItemWorkflowStore
+from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.errors import (
     InvalidTriggerConfig,
     WebhookRouteTaken,
 )
-from flowker.model.workflow import Workflow, WorkflowStatus
+from flowker.model.workflow import MOST_ROUTES, Workflow, WorkflowStatus
 from tests.fakes import MemoryBlobs, PlainCipher
 from tests.integration.samples import (
     InterruptedTable,
@@ -143,7 +143,7 @@ def test_as_many_routes_as_fit_are_stored_and_deleted_and_more_are_refused(table
     store = over(watched)
     draft = workflow()
     store.add(draft)
-    routes = [route(draft.id, fresh_path()) for _ in range(MAX_ROUTES + 1)]
+    routes = [route(draft.id, fresh_path()) for _ in range(MOST_ROUTES + 1)]
     with pytest.raises(InvalidTriggerConfig):
         store.replace(draft, activated(draft), routes)
     active = activated(draft).model_copy(update={"name": f"renamed {draft.id}"})

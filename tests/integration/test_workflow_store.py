@@ -8,15 +8,15 @@ import pytest
 
 from flowker.adapters import keys
 from flowker.adapters.items import Put, Table
-from flowker.adapters.stores.record import UnknownSchema
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.errors import (
     ChangedConcurrently,
+    UnknownSchema,
     WorkflowNameTaken,
     WorkflowNotFound,
 )
 from flowker.model.graph import Graph, Node, NodeKind
-from flowker.model.workflow import Workflow, WorkflowHead, WorkflowStatus
+from flowker.model.workflow import Engine, MachineType, Price, Workflow, WorkflowHead, WorkflowStatus
 from tests.fakes import MemoryBlobs, PlainCipher
 from tests.integration.samples import (
     GRAPH,
@@ -24,6 +24,7 @@ from tests.integration.samples import (
     WatchedTable,
     instant,
     launch,
+    route,
     workflow,
 )
 
@@ -71,6 +72,23 @@ def test_the_head_is_the_workflow_without_its_graph(store: ItemWorkflowStore) ->
     head = store.head(active.id)
     assert head == WorkflowHead.model_validate(active.model_dump(include=set(WorkflowHead.model_fields)))
     assert head.launch == launch(draft.id)
+
+
+def test_what_runs_it_and_for_how_much_is_kept_while_it_is_active(store: ItemWorkflowStore) -> None:
+    draft = workflow()
+    store.add(draft)
+    price = Price(standard=Decimal("121.74"), express=Decimal("48.05"), region="us-east-1", date="2026-11-22")
+    engine = Engine(type=MachineType.EXPRESS, reason="quick", worst_case_seconds=275, price=price)
+    on_express = launch(draft.id).model_copy(update={"type": MachineType.EXPRESS})
+    active = changed(draft, status=WorkflowStatus.ACTIVE, launch=on_express, engine=engine)
+    taken = route(draft.id, fresh_path(), launch=on_express)
+    store.replace(draft, active, [taken])
+    assert store.get(draft.id) == active
+    assert store.head(draft.id).launch == on_express
+    assert store.route(taken.method, taken.path) == taken
+    inactive = changed(active, status=WorkflowStatus.INACTIVE, launch=None, engine=None)
+    store.replace(active, inactive)
+    assert store.get(draft.id).engine is None
 
 
 def test_the_head_costs_one_read_of_one_item_and_the_whole_one_read_of_two(table: Table) -> None:

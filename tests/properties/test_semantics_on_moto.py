@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from flowker import wiring
 from flowker.compiler.compile import compile_graph
 from flowker.model.graph import Graph
+from flowker.model.workflow import MachineType
 from flowker.settings import Settings
 from flowker_local.moto_home import MotoHome
 from tests.harness import FakeHttp, accept, add_configuration, digest_of_body
@@ -38,7 +39,8 @@ def run_on_moto(graph: Graph) -> Any:
     """Publish, start and wait for the end as the product does."""
     machine = compile_graph(graph, "start")
     machines = wiring.home().machines
-    execution = accept(graph, "start", FACTS, machines.publish(machine.name, machine.definition))
+    reference = machines.publish(machine.definition, MachineType.STANDARD)
+    execution = accept(graph, "start", FACTS, reference)
     machines.start(execution)
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:

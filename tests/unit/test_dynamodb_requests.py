@@ -17,9 +17,21 @@ from flowker.adapters.dynamodb.expressions import (
     write_request,
 )
 from flowker.adapters.dynamodb.schema import create_table_request
-from flowker.adapters.items import ABSENT, Check, Condition, Delete, Item, Key, Put, Query, Scalar, Update
+from flowker.adapters.items import (
+    ABSENT,
+    Check,
+    Condition,
+    Delete,
+    Item,
+    Key,
+    Put,
+    Query,
+    Scalar,
+    Update,
+    Write,
+)
 from flowker.adapters.keys import DEFINITIONS, EXECUTIONS, TABLES
-from flowker.adapters.table_rules import in_range
+from flowker.adapters.table_rules import MOST_TERMS, check_query, check_writes, in_range
 
 NAMES = {table: f"flowker-test-{table}" for table in TABLES}
 KEY = Key(EXECUTIONS, "EXECUTION#1", "META")
@@ -298,3 +310,48 @@ def test_tables_are_created_with_all_indexes_and_what_they_project(table: str) -
         part for index in TABLES[table].values() for part in (index.pk, index.sk)
     }
     assert ("StreamSpecification" in request) is (table == EXECUTIONS)
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+NAMED = [f"attribute {number} with a long name" for number in range(MOST_TERMS)]
+WIDEST: list[Write] = [
+    Update(KEY, set=dict.fromkeys(NAMED, "x"), when=Condition(equals=dict.fromkeys(NAMED, "y"))),
+    Update(KEY, add=dict.fromkeys(NAMED, 1), when=Condition(missing=NAMED)),
+    Update(KEY, remove=NAMED, when=Condition(at_most=dict.fromkeys(NAMED, 1))),
+    Update(KEY, set={"a": 1}, when=Condition(one_of={name: [1] for name in NAMED[:50]})),
+    Check(KEY, Condition(one_of={name: [] for name in NAMED})),
+    Check(KEY, Condition(one_of={"a": list(range(MOST_TERMS - 1))})),
+]
+
+
+@pytest.mark.parametrize("write", WIDEST, ids=range(len(WIDEST)))
+def test_the_widest_expressions_are_below_the_limits_of_dynamodb(write: Write) -> None:
+    """4 KB of text and 300 operators each; names and values are placeholders, so reserved words do not matter."""
+    check_writes([write])
+    ((_, request),) = write_request(write, NAMES).items()
+    for name in ("ConditionExpression", "UpdateExpression"):
+        _below_the_limits(request.get(name, ""))
+
+
+def test_the_widest_filter_is_below_the_limits_of_dynamodb() -> None:
+    wanted = Query(EXECUTIONS, "P", where={name: [1] for name in NAMED[: MOST_TERMS // 2]})
+    check_query(wanted)
+    _below_the_limits(query(wanted)["FilterExpression"])
+
+
+def _below_the_limits(expression: str) -> None:
+    assert len(expression) < 4096
+    words = re.findall(r"[A-Za-z_]+|[=<>+]+", re.sub(r"[#:][av][0-9]+", "", expression))
+    assert len(words) <= 300
+    assert set(words) <= {
+        "AND",
+        "IN",
+        "SET",
+        "ADD",
+        "REMOVE",
+        "attribute_exists",
+        "attribute_not_exists",
+        "=",
+        "<=",
+    }

@@ -10,6 +10,7 @@ from flowker.adapters.items import Query
 from flowker.adapters.stores.chain import ItemAuditChain
 from flowker.adapters.stores.executions import ItemExecutionStore
 from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
+from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.adapters.stores.node_runs import ItemNodeRunStore
 from flowker.adapters.stores.outbox import notice_of
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
@@ -52,7 +53,9 @@ class World:
         self.store = ItemExecutorConfigurationStore(*parts)
         self.executors = ExecutorConfigurations(self.store, self.clock, ids)
         self.workflow_store = ItemWorkflowStore(*parts)
-        activation = Activation(self.workflow_store, RecordingMachines())
+        activation = Activation(
+            self.workflow_store, ItemMachineRegistry(self.table), RecordingMachines(), self.clock
+        )
         references = References(providers, self.store)
         self.workflows = Workflows(self.workflow_store, references, activation, self.clock, ids)
         self.provider = configuration(config={"base_url": "https://p.test/base", "auth": BEARER})

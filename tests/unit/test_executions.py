@@ -15,7 +15,7 @@ from flowker.errors import IdempotencyKeyReused, WorkflowNotActive, WorkflowNotF
 from flowker.model.execution import Execution, ExecutionStatus, Outcome
 from flowker.model.instant import instant as written
 from flowker.model.workflow import WorkflowStatus
-from flowker.usecases.executions import UNSTARTED_AFTER, Executions, fingerprint_of
+from flowker.usecases.executions import OVERDUE_AFTER, UNSTARTED_AFTER, Executions, fingerprint_of
 from tests.fakes import (
     CountingIds,
     ManualClock,
@@ -28,18 +28,19 @@ from tests.fakes import (
 from tests.integration.samples import execution, instant, launch, step, workflow
 
 LATE = UNSTARTED_AFTER.total_seconds()
+OVERDUE = OVERDUE_AFTER.total_seconds()
 END = Outcome(at=instant(9))
 
 
 class World:
     """An active workflow and an orchestrator that may be down."""
 
-    def __init__(self) -> None:
+    def __init__(self, machines: RecordingMachines | None = None) -> None:
         table = MemoryTable()
         self.workflows = ItemWorkflowStore(table, MemoryBlobs(), PlainCipher())
         self.store = ItemExecutionStore(table, MemoryBlobs())
         self.runs = ItemNodeRunStore(table, MemoryBlobs(), PlainCipher())
-        self.machines = RecordingMachines()
+        self.machines = machines or RecordingMachines()
         self.completions = ScriptedCompletions()
         self.clock = ManualClock()
         self.executions = Executions(
@@ -117,6 +118,90 @@ def test_only_what_is_pending_and_late_is_started_again(world: World) -> None:
     assert world.machines.started == [fresh.id]
     assert world.executions.start_pending() == 250
     assert world.machines.started == [fresh.id, *(each.id for each in late)]
+
+
+# --- an orchestrator that runs again what is started again (Express) -------------------------------------------------
+
+
+@pytest.fixture
+def forgetful() -> World:
+    return World(RecordingMachines(forgetful=True))
+
+
+def test_what_the_orchestrator_has_taken_is_not_handed_over_again(forgetful: World) -> None:
+    accepted = forgetful.start()
+    assert forgetful.executions.start(forgetful.workflow.id, {}, "key").replayed
+    for _ in range(5):
+        forgetful.clock.advance(LATE)
+        assert forgetful.executions.start_pending() == 0
+    assert forgetful.machines.started == [accepted.id]
+
+
+def test_what_it_did_not_take_is_handed_over_once_it_can(forgetful: World) -> None:
+    forgetful.machines.unavailable = True
+    accepted = forgetful.start()
+    forgetful.machines.unavailable = False
+    forgetful.clock.advance(LATE)
+    assert forgetful.executions.start_pending() == 1
+    forgetful.clock.advance(LATE)
+    assert forgetful.executions.start_pending() == 0
+    assert forgetful.machines.started == [accepted.id]
+
+
+def test_who_crashes_before_noting_the_start_causes_a_second_run(forgetful: World) -> None:
+    lost = execution(started_at=written(forgetful.clock.now()))
+    forgetful.store.add(lost, {}, None)
+    forgetful.machines.start(lost)
+    forgetful.clock.advance(LATE)
+    assert forgetful.executions.start_pending() == 1
+    assert forgetful.machines.started == [lost.id, lost.id]
+
+
+def test_a_run_that_vanished_before_its_first_step_is_ended_when_its_time_is_over(forgetful: World) -> None:
+    accepted = forgetful.start()
+    forgetful.clock.advance(OVERDUE - 0.001)
+    assert forgetful.executions.end_overdue() == 0
+    forgetful.clock.advance(0.001)
+    assert forgetful.executions.end_overdue() == 1
+    outcome = forgetful.executions.get(accepted.id).outcome
+    assert outcome is not None
+    assert outcome.error_code == "FLK-0503"
+    assert forgetful.executions.end_overdue() == forgetful.executions.start_pending() == 0
+
+
+def test_a_run_that_vanished_after_a_step_is_ended_as_on_any_other(forgetful: World) -> None:
+    accepted = forgetful.start()
+    forgetful.clock.advance(60)
+    forgetful.run_a_step(accepted.id)
+    forgetful.clock.advance(OVERDUE - 1)
+    assert forgetful.executions.end_overdue() == 0
+    forgetful.clock.advance(1)
+    assert forgetful.executions.end_overdue() == 1
+    assert forgetful.executions.get(accepted.id).status is ExecutionStatus.FAILED
+
+
+def test_its_time_begins_when_it_was_taken_not_when_it_was_accepted(forgetful: World) -> None:
+    forgetful.machines.unavailable = True
+    forgetful.start()
+    forgetful.clock.advance(OVERDUE)
+    forgetful.machines.unavailable = False
+    assert forgetful.executions.end_overdue() == 0
+    assert forgetful.executions.start_pending() == 1
+    forgetful.clock.advance(OVERDUE - 1)
+    assert forgetful.executions.end_overdue() == 0
+    forgetful.clock.advance(1)
+    assert forgetful.executions.end_overdue() == 1
+
+
+def test_what_has_a_step_already_needs_no_note(forgetful: World) -> None:
+    accepted = execution(started_at=written(forgetful.clock.now()))
+    forgetful.store.add(accepted, {}, None)
+    forgetful.run_a_step(accepted.id)
+    forgetful.store.hand_over(accepted.id, instant(5))
+    assert forgetful.executions.get(accepted.id).handed_over is None
+
+
+# --- after a crash ---------------------------------------------------------------------------------------------------
 
 
 def test_after_a_crash_everything_unfinished_is_started_again(world: World) -> None:

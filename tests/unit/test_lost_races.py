@@ -8,10 +8,12 @@ import pytest
 
 from flowker import errors
 from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
+from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
+from flowker.model.workflow import MachineType
 from flowker.usecases.activation import Activation
 from flowker.usecases.provider_configurations import ProviderConfigurations
 from flowker.usecases.references import References
@@ -34,12 +36,18 @@ class InterruptingClock(ManualClock):
 
 
 class NoMachines:
-    """Publishes by name only; nothing is started here."""
+    """Publishes nothing but the type; nothing is started here."""
 
-    def publish(self, name: str, definition: Json) -> str:
-        return name
+    def reference(self, definition: Json, kind: MachineType) -> str:
+        return kind
 
-    def start(self, execution: Execution) -> None:
+    def delete(self, reference: str) -> None:
+        raise AssertionError("nothing is deleted")
+
+    def publish(self, definition: Json, kind: MachineType) -> str:
+        return kind
+
+    def start(self, execution: Execution) -> bool:
         raise AssertionError("nothing is started")
 
     def stop(self, execution: Execution) -> None:
@@ -54,7 +62,7 @@ class World:
         store = ItemWorkflowStore(table, blobs, cipher)
         configurations = ItemProviderConfigurationStore(table, blobs, cipher)
         executors = ItemExecutorConfigurationStore(table, blobs, cipher)
-        activation = Activation(store, NoMachines())
+        activation = Activation(store, ItemMachineRegistry(table), NoMachines(), ManualClock())
         self.workflows = Workflows(store, References(configurations, executors), activation, self.clock, ids)
         self.configurations = ProviderConfigurations(configurations, self.clock, ids)
 

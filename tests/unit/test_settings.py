@@ -49,6 +49,7 @@ def test_every_field_has_one_variable_but_for_authentication_which_is_never_off_
         ("FLOWKER_RUN_NODE", "arn:aws:lambda:run", "run_node", "arn:aws:lambda:run"),
         ("FLOWKER_RECORD_EXECUTION", "arn:aws:lambda:record", "record_execution", "arn:aws:lambda:record"),
         ("FLOWKER_STATE_MACHINE_ROLE", "arn:aws:iam:role", "state_machine_role", "arn:aws:iam:role"),
+        ("FLOWKER_ENGINE", "express", "engine", "express"),
     ],
 )
 def test_a_variable_sets_its_field(name: str, text: str, field: str, value: Any) -> None:
@@ -75,6 +76,7 @@ def test_a_variable_sets_its_field(name: str, text: str, field: str, value: Any)
         ("FLOWKER_FAULT_INJECTION", "on", "must be true or false"),
         ("FLOWKER_DEPLOYMENT_MODE", "SaaS", "must be one of saas, byoc, local"),
         ("FLOWKER_STAGE", "a b", "at most 64 letters"),
+        ("FLOWKER_ENGINE", "Express", "must be one of auto, express, standard"),
     ],
 )
 def test_a_bad_value_is_told_with_the_name_of_its_variable(name: str, text: str, reason: str) -> None:

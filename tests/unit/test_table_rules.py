@@ -5,7 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowker.adapters.items import Key, Put, Query, Scalar, Update
-from flowker.adapters.table_rules import check_keys, check_writes, in_range, is_one_of, passes, successor
+from flowker.adapters.table_rules import (
+    MOST_BYTES,
+    check_keys,
+    check_writes,
+    in_range,
+    is_one_of,
+    passes,
+    size_of,
+    successor,
+)
 
 KEY = Key("executions", "P", "S")
 
@@ -50,6 +59,38 @@ def test_only_scalars_are_stored(value: object) -> None:
         check_writes([Put("executions", {"pk": "P", "sk": "S", "a": value})])  # type: ignore[dict-item]
     with pytest.raises(TypeError, match="attribute a"):
         check_writes([Update(KEY, set={"a": value})])  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("item", "size"),
+    [
+        ({}, 0),
+        ({"pk": "P", "sk": "S"}, 6),
+        ({"ä": "漢🎈"}, 2 + 3 + 4),
+        ({"t": True, "f": False}, 4),
+        ({"n": 0}, 1 + 2),
+        ({"n": 12}, 1 + 3),
+        ({"n": -(10**37)}, 1 + 21),
+        ({"empty": ""}, 5),
+    ],
+    ids=str,
+)
+def test_an_item_is_weighed_as_documented(item: dict[str, Scalar], size: int) -> None:
+    assert size_of(item) == size
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(-(10**38) + 1, 10**38 - 1))
+def test_a_number_is_not_weighed_too_lightly(number: int) -> None:
+    """A byte for two digits, one more, and one for a sign."""
+    digits = len(str(abs(number)))
+    assert size_of({"n": number}) - 1 >= (digits + 1) // 2 + 1
+
+
+def test_what_an_index_copies_does_not_count() -> None:
+    item = {"pk": "P", "sk": "S", "kind": "k", "name_sort": "n" * 1000, "body": ""}
+    room = MOST_BYTES - size_of(item)
+    check_writes([Put("definitions", item | {"body": "x" * room})])
 
 
 @pytest.mark.parametrize(

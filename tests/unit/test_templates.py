@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
+from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.catalog.entries import Parameters, Template, document, text
@@ -54,7 +55,7 @@ class World:
         self.workflows = Workflows(
             store,
             References(self.configurations, ItemExecutorConfigurationStore(table, blobs, cipher)),
-            Activation(store, RecordingMachines()),
+            Activation(store, ItemMachineRegistry(table), RecordingMachines(), ManualClock()),
             ManualClock(),
             CountingIds(),
         )

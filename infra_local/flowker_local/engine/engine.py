@@ -69,6 +69,14 @@ class Engine:
         elif canonical(stored) != canonical(dict(definition)):
             raise ValueError(f"the machine {name} exists with another definition")
 
+    def delete(self, name: str) -> bool:
+        """Forget a machine, durably. False while a run of it is under way; forgetting an unknown one changes nothing."""
+        if any(run.machine == name for run, _ in self._runs.values()):
+            return False
+        self._journal.remove_machine(name)
+        self._machines.pop(name, None)
+        return True
+
     def start(self, machine: str, name: str, data: Json) -> bool:
         """Begin a run in the background. False if a run of that name exists, or ended just now.
 

@@ -18,6 +18,10 @@ class Journal(Protocol):
         """The definition, or None."""
         ...
 
+    def remove_machine(self, name: str) -> None:
+        """Gone for good when it returns."""
+        ...
+
     def save(self, name: str, position: Json) -> None:
         """Keep the position of a run; returns at once. The position is never changed afterwards."""
         ...

@@ -28,10 +28,10 @@ _BUSY_SECONDS = 30.0
 
 @dataclass(slots=True)
 class _Batch:
-    """`positions` holds the latest position of each run, None for one to be removed."""
+    """`positions` holds the latest position of each run and `machines` definitions, None for what is to be removed."""
 
     positions: dict[str, Json] = field(default_factory=dict)
-    machines: dict[str, str] = field(default_factory=dict)
+    machines: dict[str, str | None] = field(default_factory=dict)
     waiting: list[Future[None]] = field(default_factory=list)
 
 
@@ -69,6 +69,9 @@ class SqliteJournal:
     def add_machine(self, name: str, definition: Json) -> None:
         text = dumps(definition)
         self._urge(lambda queue: queue.machines.update({name: text})).result()
+
+    def remove_machine(self, name: str) -> None:
+        self._urge(lambda queue: queue.machines.update({name: None})).result()
 
     def machine(self, name: str) -> Json:
         with closing(self._connect()) as connection:
@@ -189,9 +192,12 @@ def _prepare(connection: sqlite3.Connection) -> bytes:
 def _commit(connection: sqlite3.Connection, batch: _Batch) -> None:
     connection.execute(f"PRAGMA synchronous = {'FULL' if batch.waiting else 'NORMAL'}")
     removed = [(name,) for name, position in batch.positions.items() if position is None]
+    machines = [(name, text) for name, text in batch.machines.items() if text is not None]
+    deleted = [(name,) for name, text in batch.machines.items() if text is None]
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.executemany("INSERT OR REPLACE INTO machines VALUES (?, ?)", batch.machines.items())
+        connection.executemany("INSERT OR REPLACE INTO machines VALUES (?, ?)", machines)
+        connection.executemany("DELETE FROM machines WHERE name = ?", deleted)
         connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?)", _rows(batch.positions))
         connection.executemany("DELETE FROM runs WHERE name = ?", removed)
         connection.execute("COMMIT")

@@ -132,6 +132,10 @@ class UnknownRoute(NotFound):
     code = "FLK-0400"
 
 
+class UnknownSchema(FlowkerError):
+    """What is stored was written by another version of Flowker; the log says what. No client can do anything about it."""
+
+
 class StoreUnavailable(Unavailable):
     """The store refused for load or conflict after all retries."""
 

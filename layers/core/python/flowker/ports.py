@@ -11,10 +11,11 @@ from flowker.model.exact_json import Json
 from flowker.model.execution import Claim, Execution, Outcome, Step
 from flowker.model.executor_configuration import ExecutorConfiguration
 from flowker.model.graph import Graph
+from flowker.model.machine import MachineUse, PublishedMachine
 from flowker.model.outbound import OutboundRequest, OutboundResponse
 from flowker.model.page import Page, PageQuery
 from flowker.model.provider import ProviderConfiguration
-from flowker.model.workflow import WebhookRoute, Workflow, WorkflowHead
+from flowker.model.workflow import MachineType, WebhookRoute, Workflow, WorkflowHead
 
 
 class Clock(Protocol):
@@ -73,6 +74,38 @@ class WorkflowStore(Protocol):
         ...
 
     def revision(self, digest: str) -> Graph: ...
+
+
+class MachineRegistry(Protocol):
+    """The state machines that were published, and which workflows use them. Every method that decides on a machine does so
+    only as long as it is what was read."""
+
+    def claim(self, reference: str, use: MachineUse, due: str) -> None:
+        """Note a use, before the machine is published; nobody deletes it before `due`. Raises `StoreUnavailable` while it is
+        being deleted."""
+        ...
+
+    def due(self, until: str, limit: int) -> Sequence[str]:
+        """References of machines that are to be looked at, those that wait the longest first. May be a little late."""
+        ...
+
+    def get(self, reference: str) -> PublishedMachine | None: ...
+
+    def drop(self, reference: str, use: MachineUse) -> None:
+        """Forget a use, unless it was renewed."""
+        ...
+
+    def look_again(self, machine: PublishedMachine, due: str, unused_since: str | None) -> bool:
+        """False if the machine was changed meanwhile; then nothing is."""
+        ...
+
+    def doom(self, machine: PublishedMachine) -> bool:
+        """From now on nobody may claim it. False if it was changed meanwhile."""
+        ...
+
+    def remove(self, reference: str) -> None:
+        """Forget one that was doomed and is deleted."""
+        ...
 
 
 class ProviderConfigurationStore(Protocol):
@@ -176,6 +209,10 @@ class ExecutionStore(Protocol):
 
     def list(self, query: PageQuery) -> Page[Execution]:
         """Sorted by startedAt or completedAt (unfinished ones last); `where` may hold status and workflow_id."""
+        ...
+
+    def hand_over(self, execution_id: str, at: str) -> None:
+        """Note when the orchestrator took it, as long as it is pending: later its steps tell."""
         ...
 
     def finish(self, execution_id: str, outcome: Outcome, audit: Sequence[AuditEvent] = ()) -> bool:
@@ -301,18 +338,28 @@ class NodeRunStore(Protocol):
 class StateMachines(Protocol):
     """The orchestrator: Step Functions, or the embedded engine."""
 
-    def publish(self, name: str, definition: Json) -> str:
-        """Make the definition startable and return its reference. The name is derived from the content: publishing
-        the same name again changes nothing. Raises `StoreUnavailable` when throttled."""
+    def reference(self, definition: Json, kind: MachineType) -> str:
+        """What `publish` returns, without publishing anything."""
         ...
 
-    def start(self, execution: Execution) -> None:
-        """Run `execution.launch.machine` under the execution's id. Starting it again changes nothing."""
+    def publish(self, definition: Json, kind: MachineType) -> str:
+        """Make the definition startable and return its reference, which is derived from both: publishing the same again
+        changes nothing. Raises `StoreUnavailable` when throttled."""
+        ...
+
+    def start(self, execution: Execution) -> bool:
+        """Run `execution.launch.machine` under the execution's id. True if starting it again would run it again, which
+        records no step twice but may repeat calls that are under way; otherwise that changes nothing. Raises
+        `StoreUnavailable`."""
         ...
 
     def stop(self, execution: Execution) -> None:
-        """Abort the run of an execution whose end is recorded. One that never began, or is over, is left alone. Raises
-        `StoreUnavailable`."""
+        """Abort the run of an execution whose end is recorded. One that never began, or is over, is left alone, and so is
+        one of an Express machine on AWS: the worker refuses what follows. Raises `StoreUnavailable`."""
+        ...
+
+    def delete(self, reference: str) -> None:
+        """Delete a machine that nobody will start any more; deleting it again changes nothing. Raises `StoreUnavailable`."""
         ...
 
 

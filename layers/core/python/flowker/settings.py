@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, get_args
 
 DeploymentMode = Literal["saas", "byoc", "local"]
+EngineSetting = Literal["auto", "express", "standard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Settings:
     """Reference of the function that state machines call for a node; `record_execution` likewise."""
     record_execution: str = ""
     state_machine_role: str = ""
+    engine: EngineSetting = "auto"
+    """Which Step Functions run workflows: by their definitions, or always the same."""
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for an id of a key that the audit trail could not name."""
@@ -75,11 +78,15 @@ def _stage(text: str) -> str:
     return text
 
 
-def _mode(text: str) -> str:
-    modes = get_args(DeploymentMode)
-    if text not in modes:
-        raise ValueError(f"must be one of {', '.join(modes)}")
-    return text
+def _one_of(kind: object) -> Callable[[str], str]:
+    words = get_args(kind)
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text
+
+    return read
 
 
 def _flag(text: str) -> bool:
@@ -157,7 +164,7 @@ VARIABLES = (
     Variable(
         "FLOWKER_DEPLOYMENT_MODE",
         "deployment_mode",
-        _mode,
+        _one_of(DeploymentMode),
         "`saas`, `byoc` or `local`",
         "What `/readyz` says about who runs this deployment.",
     ),
@@ -187,6 +194,14 @@ VARIABLES = (
         str,
         _REFERENCE,
         "The role that state machines run under.",
+    ),
+    Variable(
+        "FLOWKER_ENGINE",
+        "engine",
+        _one_of(EngineSetting),
+        "`auto`, `express` or `standard`",
+        "Which Step Functions run workflows that are activated from now on: `auto` takes Express where the worst case of the "
+        "definition is below five minutes, and Standard for the others.",
     ),
 )
 """What a deployed function reads; the stack sets what it needs."""

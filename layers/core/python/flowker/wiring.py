@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from flowker.adapters.stores.chain import ItemAuditChain
     from flowker.adapters.stores.executions import ItemExecutionStore
     from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
+    from flowker.adapters.stores.machines import ItemMachineRegistry
     from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
     from flowker.adapters.stores.workflows import ItemWorkflowStore
     from flowker.ports import Clock, Completions, Http, Ids, StateMachines
     from flowker.usecases.audit_trail import AuditTrail
+    from flowker.usecases.collection import Collection
     from flowker.usecases.connection_tests import ConnectionTests
     from flowker.usecases.dashboards import Dashboards
     from flowker.usecases.executions import Executions
@@ -140,6 +142,20 @@ def execution_store() -> "ItemExecutionStore":
 
 
 @per_home
+def machine_registry() -> "ItemMachineRegistry":
+    from flowker.adapters.stores.machines import ItemMachineRegistry
+
+    return ItemMachineRegistry(home().table)
+
+
+@per_home
+def collection() -> "Collection":
+    from flowker.usecases.collection import Collection
+
+    return Collection(machine_registry(), workflow_store(), executions(), home().machines, home().clock)
+
+
+@per_home
 def audit_chain() -> "ItemAuditChain":
     from flowker.adapters.stores.chain import ItemAuditChain
 
@@ -169,7 +185,9 @@ def workflows() -> "Workflows":
 
     store = workflow_store()
     references = References(provider_configuration_store(), executor_configuration_store())
-    return Workflows(store, references, Activation(store, home().machines), home().clock, home().ids)
+    engine = home().settings.engine
+    activation = Activation(store, machine_registry(), home().machines, home().clock, engine)
+    return Workflows(store, references, activation, home().clock, home().ids)
 
 
 @per_home

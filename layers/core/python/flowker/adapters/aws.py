@@ -34,18 +34,21 @@ class Parts:
 
 
 def boto_client(settings: Settings) -> ClientFor:
-    """Clients with short, bounded retries: the stores retry conflicts and throttling themselves."""
+    """Clients with short, bounded retries. Those of the table are its own, see `DynamoTable`, and it answers soon or never."""
     import boto3
     from botocore.config import Config
 
-    config = Config(
-        region_name=settings.region,
-        retries={"mode": "standard", "total_max_attempts": 3},
-        connect_timeout=2,
-        read_timeout=10,
-    )
+    def config(service: str) -> Config:
+        table = service == "dynamodb"
+        return Config(
+            region_name=settings.region,
+            retries={"mode": "standard", "total_max_attempts": 1 if table else 3},
+            connect_timeout=2,
+            read_timeout=5 if table else 10,
+        )
+
     session = boto3.Session()
-    return lambda service: session.client(service, config=config)  # type: ignore[call-overload]
+    return lambda service: session.client(service, config=config(service))  # type: ignore[call-overload]
 
 
 def aws_parts(settings: Settings, client: ClientFor) -> Parts:
@@ -58,7 +61,8 @@ def aws_parts(settings: Settings, client: ClientFor) -> Parts:
     table = DynamoTable(client("dynamodb"), {name: settings.table(name) for name in keys.TABLES})
     blobs = S3Blobs(client("s3"), settings.bucket)
     functions = {RUN_NODE: settings.run_node, RECORD_EXECUTION: settings.record_execution}
-    machines = StepFunctions(client("stepfunctions"), settings.state_machine_role, functions)
+    role, prefix = settings.state_machine_role, f"flowker-{settings.stage}"
+    machines = StepFunctions(client("stepfunctions"), role, functions, prefix)
     return Parts(
         table=table,
         blobs=blobs,

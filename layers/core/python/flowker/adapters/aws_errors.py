@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ChecksumError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+)
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from flowker.errors import StoreUnavailable
@@ -26,6 +32,7 @@ _TRANSIENT_CODES = frozenset(
         "TransactionInProgressException",
     }
 )
+_TRANSIENT_FAILURES = (HTTPClientError, BotoConnectionError, IncompleteReadError, ChecksumError)
 _TRANSIENT_REASONS = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
 
 
@@ -37,7 +44,7 @@ def code(error: ClientError) -> str:
 def is_transient(error: ClientError | BotoCoreError) -> bool:
     """Whether the same request may succeed a little later."""
     if isinstance(error, BotoCoreError):
-        return isinstance(error, HTTPClientError | BotoConnectionError)
+        return isinstance(error, _TRANSIENT_FAILURES)
     if code(error) == "TransactionCanceledException":
         reasons = error.response.get("CancellationReasons", [])
         return any(reason.get("Code") in _TRANSIENT_REASONS for reason in reasons)

@@ -134,7 +134,8 @@ class Query:
 
     `after` and `before` are exclusive bounds of the sort key; `prefix` restricts it; `where` keeps items whose attribute
     has one of the values. `limit` bounds the answer after `where`. Answers of an index hold at least the key, the index's
-    own attributes and those it projects.
+    own attributes and those it projects. A bound has at most 1,024 bytes. `where` has at most 100 names and values, none of
+    the key and in an index only such as it projects.
     """
 
     table: str
@@ -161,7 +162,8 @@ class Table(Protocol):
     def query(self, query: Query) -> list[Item]: ...
 
     def write(self, writes: Sequence[Write]) -> None:
-        """All of up to 100 writes, on distinct keys, or none. Raises `ConditionFailed`. Safe to repeat by the caller only."""
+        """All of up to 100 writes, on distinct keys, or none. Raises `ConditionFailed`, and `InvalidBody` for an item or a
+        transaction that is too large (`table_rules`). Safe to repeat by the caller only."""
         ...
 
 

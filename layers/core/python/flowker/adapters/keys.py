@@ -81,6 +81,18 @@ def revision(digest: str) -> Key:
     return Key(DEFINITIONS, f"REVISION#{digest}", "GRAPH")
 
 
+MACHINES = "MACHINE#"
+"""What the partition keys of published state machines start with; their references follow."""
+
+
+def machine(reference: str) -> Key:
+    return Key(DEFINITIONS, f"{MACHINES}{reference}", "HEAD")
+
+
+def machine_use(reference: str, workflow_id: str) -> Key:
+    return Key(DEFINITIONS, f"{MACHINES}{reference}", f"USE#{workflow_id}")
+
+
 def name_lock(kind: str, name: str) -> Key:
     return Key(DEFINITIONS, f"NAME#{kind}#{name}", "LOCK")
 

@@ -7,38 +7,69 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flowker.compiler.compile import content_name
 from flowker.errors import StoreUnavailable
 from flowker.model import exact_json
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
+from flowker.model.workflow import MachineType
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
+LONGEST_PREFIX = 38
+"""A machine's name has up to 80 characters, 42 of which are its own."""
 STOPPED = "ExecutionStopped"
 """The error name of a run that was aborted because its execution had ended before, by a user's decision."""
 
 
 class StepFunctions:
-    """`functions` replaces the placeholders of a definition (`${RunNode}`) with references of real functions."""
+    """`functions` replaces the placeholders of a definition (`${RunNode}`) with references of real functions; the names of
+    all machines begin with `prefix`."""
 
-    def __init__(self, client: SFNClient, role: str, functions: Mapping[str, str]) -> None:
+    def __init__(
+        self, client: SFNClient, role: str, functions: Mapping[str, str], prefix: str = "flowker"
+    ) -> None:
         self._client = client
         self._role = role
         self._functions = functions
+        self._prefix = prefix[:LONGEST_PREFIX]
 
-    def publish(self, name: str, definition: Json) -> str:
-        """Create the state machine, or find it: the name is derived from the content."""
-        text = exact_json.dumps(definition)
-        for placeholder, reference in self._functions.items():
-            text = text.replace(placeholder, reference)
+    def reference(self, definition: Json, kind: MachineType) -> str:
+        """The ARN, in the account of the role."""
+        _, partition, _, _, account, _ = self._role.split(":", 5)
+        name = self._name(self._text(definition), kind)
+        return f"arn:{partition}:states:{self._client.meta.region_name}:{account}:stateMachine:{name}"
+
+    def publish(self, definition: Json, kind: MachineType) -> str:
+        """Create the state machine, or find it."""
+        text = self._text(definition)
         answer = self._call(
-            self._client.create_state_machine, name=name, definition=text, roleArn=self._role, type="STANDARD"
+            self._client.create_state_machine,
+            name=self._name(text, kind),
+            definition=text,
+            roleArn=self._role,
+            type=kind.upper(),
         )
         return str(answer["stateMachineArn"])
 
-    def start(self, execution: Execution) -> None:
-        """Start under the execution's id; an execution that was started before is left alone."""
+    def delete(self, reference: str) -> None:
+        """AWS lets what runs on it come to its end; until then it cannot be created anew."""
+        self._call(self._client.delete_state_machine, stateMachineArn=reference)
+
+    def _text(self, definition: Json) -> str:
+        text = exact_json.dumps(definition)
+        for placeholder, reference in self._functions.items():
+            text = text.replace(placeholder, reference)
+        return text
+
+    def _name(self, text: str, kind: MachineType) -> str:
+        """Derived from all that is in it, also from the references."""
+        return f"{self._prefix}-{content_name(kind, text)}"
+
+    def start(self, execution: Execution) -> bool:
+        """Start under the execution's id. An execution that was started before is left alone, if its machine is a Standard
+        one; Express knows no names, so it would run once more and find its steps recorded."""
         try:
             self._call(
                 self._client.start_execution,
@@ -47,10 +78,14 @@ class StepFunctions:
                 input=exact_json.dumps(state_input(execution)),
             )
         except self._client.exceptions.ExecutionAlreadyExists:
-            return
+            return False
+        return execution.launch.type is MachineType.EXPRESS
 
     def stop(self, execution: Execution) -> None:
-        """Abort the run; an execution that has ended or was never started is left alone."""
+        """Abort the run; an execution that has ended or was never started is left alone, and so is one on Express, which
+        cannot be stopped."""
+        if execution.launch.type is MachineType.EXPRESS:
+            return
         machine = execution.launch.machine
         try:
             self._call(

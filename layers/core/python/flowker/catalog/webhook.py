@@ -2,12 +2,15 @@
 
 from flowker.catalog.entries import FILLED, STRING, Trigger, document, one_of
 
+LONGEST_PATH = 2048
+"""Characters. A longer one could hardly be called, and 90 of them must fit into one transaction."""
+
 TRIGGER = Trigger(
     id="webhook",
     name="Webhook",
     schema=document(
         {
-            "path": FILLED,
+            "path": {**FILLED, "maxLength": LONGEST_PATH},
             "method": one_of("GET", "POST", "PUT", "PATCH", "DELETE"),
             "verify_token": {**STRING, "description": "What callers must send as X-Webhook-Token."},
         },

@@ -10,6 +10,8 @@ RECORD_EXECUTION = "${RecordExecution}"
 
 EXECUTION_SECONDS = 300
 """The whole execution (Flowker spec d.7)."""
+EXPRESS_SECONDS = 300
+"""Step Functions gives an Express execution no longer, whatever its definition says."""
 SLACK_SECONDS = 30
 """On top of a node's own timeout: cold start, reading, writing."""
 

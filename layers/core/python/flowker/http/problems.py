@@ -42,7 +42,13 @@ def title_of(status: HTTPStatus) -> str:
 
 
 def problem(error: FlowkerError) -> Response[Any]:
-    """`{code, title, message, fields?}`."""
+    """`{code, title, message, fields?}`; what is our fault is logged as well."""
+    if status_of(error) is HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger().error("failure", extra={"error_code": error.code}, exc_info=error)
+    return _answer(error)
+
+
+def _answer(error: FlowkerError) -> Response[Any]:
     status = status_of(error)
     body: dict[str, Any] = {
         "code": error.code,
@@ -58,4 +64,4 @@ def problem(error: FlowkerError) -> Response[Any]:
 def unexpected(error: Exception) -> Response[Any]:
     """What nobody foresaw: logged whole, answered without detail."""
     logger().exception("unexpected failure", exc_info=error)
-    return problem(FlowkerError("an unexpected failure occurred"))
+    return _answer(FlowkerError("an unexpected failure occurred"))

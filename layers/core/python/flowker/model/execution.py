@@ -41,7 +41,8 @@ class Outcome(BaseModel):
 
 
 class Execution(BaseModel):
-    """One run. `recorded` counts its steps so far."""
+    """One run. `recorded` counts its steps so far. `handed_over` tells when the orchestrator took it, if that would take it
+    once more; others can be asked to start it at any time."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,6 +51,7 @@ class Execution(BaseModel):
     status: ExecutionStatus
     started_at: Instant
     recorded: int = 0
+    handed_over: Instant | None = None
     outcome: Outcome | None = None
 
 

@@ -1,6 +1,7 @@
 """A workflow: the graph a user owns, its lifecycle, and what an activation leaves behind (Flowker spec c.1)."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +17,37 @@ class WorkflowStatus(StrEnum):
     INACTIVE = "inactive"
 
 
+class MachineType(StrEnum):
+    """What Step Functions charges by: transitions, or starts and time. Neither decides what an execution does."""
+
+    STANDARD = "standard"
+    EXPRESS = "express"
+
+
+class Price(BaseModel):
+    """What a million executions cost on AWS, everything included, in US dollars, at the list prices of a region and a day.
+    It is what the longest way through the workflow costs when nothing fails."""
+
+    model_config = ConfigDict(frozen=True)
+
+    standard: Decimal
+    express: Decimal
+    region: str
+    date: str
+
+
+class Engine(BaseModel):
+    """What runs an active workflow, why, and what that costs; decided when it was activated."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: MachineType
+    reason: str
+    worst_case_seconds: int | None
+    """How long an execution takes if all goes as badly as it can, before its time limit; None where nothing bounds it."""
+    price: Price
+
+
 class Launch(BaseModel):
     """All that starting an execution needs to know of an active workflow; fixed at activation."""
 
@@ -29,6 +61,7 @@ class Launch(BaseModel):
     total_steps: int
     entry: str
     """The trigger node that the executions start at."""
+    type: MachineType = MachineType.STANDARD
 
 
 class WorkflowHead(BaseModel):
@@ -43,6 +76,8 @@ class WorkflowHead(BaseModel):
     updated_at: Instant
     version: int = 1
     launch: Launch | None = None
+    engine: Engine | None = None
+    """Of an active workflow; those that were activated before it was recorded have none."""
 
 
 class Workflow(WorkflowHead):
@@ -51,6 +86,10 @@ class Workflow(WorkflowHead):
     description: str | None = None
     graph: Graph = Graph()
     metadata: Mapping[str, Any] = {}
+
+
+MOST_ROUTES = 90
+"""Webhook routes that one change may touch: with the other items of a workflow they must fit into a transaction."""
 
 
 class WebhookRoute(BaseModel):

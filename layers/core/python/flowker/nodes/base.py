@@ -23,6 +23,10 @@ EVERYTHING = None
 """As a node's references: the whole context."""
 
 
+LONGEST_MESSAGE = 2000
+"""Characters of an error message: paths and ids in one may be long, and it is stored beside other things."""
+
+
 class Failure(Exception):
     """A node failed. `reason` goes into the execution's error message, `detail` into the step's.
 
@@ -41,12 +45,16 @@ class Failure(Exception):
         retry_after: str | None = None,
     ) -> None:
         super().__init__(reason)
-        self.reason = reason
-        self.detail = detail or reason
+        self.reason = _cut(reason)
+        self.detail = _cut(detail or reason)
         self.code = code
         self.transient = transient
         self.status_code = status_code
         self.retry_after = retry_after
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
 
 
 class CallFailure(Failure):

@@ -2,37 +2,50 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flowker.catalog.registry import CATALOG
 from flowker.catalog.schemas import violations
 from flowker.compiler.check import check
-from flowker.compiler.compile import compile_graph
+from flowker.compiler.compile import Machine, compile_graph
+from flowker.compiler.engine import choose
 from flowker.compiler.topology import entries
 from flowker.errors import Diagnostic
 from flowker.model import exact_json
 from flowker.model.graph import Graph, Node, NodeKind
-from flowker.model.workflow import Launch, WebhookRoute, Workflow
-from flowker.ports import StateMachines, WorkflowStore
+from flowker.model.instant import instant
+from flowker.model.machine import MachineUse
+from flowker.model.workflow import MOST_ROUTES, Engine, Launch, MachineType, WebhookRoute, Workflow
+from flowker.ports import Clock, MachineRegistry, StateMachines, WorkflowStore
+from flowker.settings import EngineSetting
 from flowker.usecases.references import refusal
-from flowker.usecases.webhooks import normalised, routes_of
+from flowker.usecases.webhooks import declared, normalised, routes_of
 
 _NOT_SCHEMA = ("triggerType", "triggerId")
 _FUNDAMENTAL = ("FLK-0112", "FLK-0116")
 """No nodes, no trigger: checked before anything else (Flowker spec c.1)."""
 
 
+KEPT = timedelta(hours=24)
+"""How long a machine is kept that was published for a workflow, or that nobody uses any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """How the workflow is started by API (its first trigger), and the webhook routes of all its triggers."""
+    """How the workflow is started by API (its first trigger), the webhook routes of all its triggers, and what runs it."""
 
     launch: Launch
     routes: Sequence[WebhookRoute]
+    engine: Engine
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
     store: WorkflowStore
+    registry: MachineRegistry
     machines: StateMachines
+    clock: Clock
+    engine: EngineSetting = "auto"
 
     def prepare(self, workflow: Workflow, references: Sequence[Diagnostic] = ()) -> Launched:
         """Keep the snapshot and publish one state machine for each trigger. All of it is named by content, so repeating
@@ -40,7 +53,7 @@ class Activation:
 
         Raises the error of the most fundamental finding, with all of them in `fields` by their JSON pointers."""
         graph = workflow.graph
-        findings = [*references, *check(graph), *_triggers(graph)]
+        findings = [*references, *check(graph), *_triggers(graph), *_routes(graph)]
         if findings:
             findings.sort(key=lambda finding: finding.code not in _FUNDAMENTAL)
             raise refusal(findings, named=str)
@@ -48,17 +61,28 @@ class Activation:
         revision = exact_json.digest(snapshot.document())
         self.store.keep_revision(revision, snapshot)
         total = sum(node.type is not NodeKind.TRIGGER for node in graph.nodes)
-        launches = {}
-        for entry in entries(graph):
-            machine = compile_graph(snapshot, entry)
-            launches[entry] = Launch(
+        machines = {entry: compile_graph(snapshot, entry) for entry in entries(graph)}
+        engine = choose(list(machines.values()), self.engine)
+        launches = {
+            entry: Launch(
                 workflow_id=workflow.id,
                 revision=revision,
-                machine=self.machines.publish(machine.name, machine.definition),
+                machine=self._publish(workflow.id, revision, machine, engine.type),
                 total_steps=total,
                 entry=entry,
+                type=engine.type,
             )
-        return Launched(launches[entries(graph)[0]], routes_of(graph, launches))
+            for entry, machine in machines.items()
+        }
+        return Launched(launches[entries(graph)[0]], routes_of(graph, launches), engine)
+
+    def _publish(self, workflow_id: str, revision: str, machine: Machine, kind: MachineType) -> str:
+        """Claim the machine, so that nobody deletes it from now on, then make sure that it exists."""
+        now = self.clock.now()
+        use = MachineUse(workflow_id=workflow_id, revision=revision, type=kind, at=instant(now))
+        reference = self.machines.reference(machine.definition, kind)
+        self.registry.claim(reference, use, due=instant(now + KEPT))
+        return self.machines.publish(machine.definition, kind)
 
 
 def without_tokens(graph: Graph) -> Graph:
@@ -75,22 +99,31 @@ def without_tokens(graph: Graph) -> Graph:
     return graph.model_copy(update={"nodes": tuple(stripped(node) for node in graph.nodes)})
 
 
+def _routes(graph: Graph) -> list[Diagnostic]:
+    """Too many routes are refused before a machine is published for each."""
+    if sum(declared(node) is not None for node in graph.nodes) <= MOST_ROUTES:
+        return []
+    return [
+        Diagnostic("FLK-0211", f"a workflow cannot have more than {MOST_ROUTES} webhook routes", "/nodes")
+    ]
+
+
 def _triggers(graph: Graph) -> list[Diagnostic]:
     """Webhook triggers that declare a route must satisfy the trigger's schema."""
     findings = []
     for number, node in enumerate(graph.nodes):
         kind = node.settings.get("triggerType") or node.settings.get("triggerId")
-        declared = {name: value for name, value in node.settings.items() if name not in _NOT_SCHEMA}
-        if node.type is NodeKind.TRIGGER and kind == "webhook" and declared.keys() & {"path", "method"}:
+        given = {name: value for name, value in node.settings.items() if name not in _NOT_SCHEMA}
+        if node.type is NodeKind.TRIGGER and kind == "webhook" and given.keys() & {"path", "method"}:
             findings += [
                 Diagnostic(
                     "FLK-0211",
                     f'trigger "{node.id}": {found.path[-1] if found.path else "data"} {found.message}',
                     f"/nodes/{number}/data{found.pointer}",
                 )
-                for found in violations(CATALOG.triggers["webhook"].schema, declared, formats=True)
+                for found in violations(CATALOG.triggers["webhook"].schema, given, formats=True)
             ]
-            if declared.get("path") and not normalised(str(declared["path"])):
+            if given.get("path") and not normalised(str(given["path"])):
                 message = f'trigger "{node.id}": path is empty, nothing could be delivered to it'
                 findings.append(Diagnostic("FLK-0211", message, f"/nodes/{number}/data/path"))
     return findings

@@ -1,7 +1,7 @@
 """Start executions and follow them (Flowker spec a.4, d.1, d.9, d.10)."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -115,31 +115,32 @@ class Executions:
             message = "this idempotency key was used for another request"
             raise IdempotencyKeyReused(message, fields={"Idempotency-Key": "used before"})
         execution = self.executions.get(claim.execution_id)
-        if execution.status is ExecutionStatus.PENDING:
+        if execution.status is ExecutionStatus.PENDING and execution.handed_over is None:
             self._hand_over(execution)
         return Started(execution, replayed=True)
 
     def _hand_over(self, execution: Execution) -> None:
         try:
-            self.machines.start(execution)
+            if self.machines.start(execution):
+                self.executions.hand_over(execution.id, instant(self.clock.now()))
         except Unavailable as error:
             logger.warning(
                 "execution accepted but not yet started: %s", error, extra={"execution_id": execution.id}
             )
 
     def start_pending(self) -> int:
-        """Start what was accepted but never started; returns how many."""
-        return self._start_again([ExecutionStatus.PENDING], self.clock.now() - UNSTARTED_AFTER)
+        """Start what was accepted but, as far as is known, never started; returns how many."""
+        late = self._accepted([ExecutionStatus.PENDING], self.clock.now() - UNSTARTED_AFTER)
+        return self._start_again(execution for execution in late if execution.handed_over is None)
 
     def start_unfinished(self) -> int:
         """Start whatever has not ended, for an orchestrator that may have lost runs; those it knows are left alone, and
         recorded steps are not repeated. Returns how many."""
-        unfinished = [status for status in ExecutionStatus if not status.terminal]
-        return self._start_again(unfinished, self.clock.now())
+        return self._start_again(self.unfinished(self.clock.now()))
 
-    def _start_again(self, statuses: Sequence[ExecutionStatus], until: datetime) -> int:
+    def _start_again(self, executions: Iterable[Execution]) -> int:
         started = 0
-        for execution in self._accepted(statuses, until):
+        for execution in executions:
             self._hand_over(execution)
             started += 1
         return started
@@ -149,12 +150,19 @@ class Executions:
         Returns how many."""
         limit = self.clock.now() - OVERDUE_AFTER
         count = 0
-        for execution in self._accepted([ExecutionStatus.RUNNING], limit):
-            # Accepted long ago does not mean started long ago; the first step tells.
-            steps = self.executions.history(execution.id).steps.values()
-            if any(step.executed_at <= instant(limit) for step in steps):
+        for execution in self.unfinished(limit):
+            began = self._began(execution)
+            if began is not None and began <= instant(limit):
                 count += self._finish(execution, timed_out(instant(self.clock.now())))
         return count
+
+    def _began(self, execution: Execution) -> str | None:
+        """When it began to run, if that is known. Accepted long ago does not mean started long ago; the first step tells, or
+        who has taken it."""
+        if execution.status is ExecutionStatus.PENDING:
+            return execution.handed_over
+        steps = self.executions.history(execution.id).steps.values()
+        return min((step.executed_at for step in steps), default=None)
 
     def _accepted(self, statuses: Sequence[ExecutionStatus], until: datetime) -> Iterator[Execution]:
         """Executions in these states that were accepted until then, oldest first."""
@@ -169,6 +177,10 @@ class Executions:
             if page.next_cursor is None:
                 return
             query = replace(query, cursor=page.next_cursor)
+
+    def unfinished(self, until: datetime) -> Iterator[Execution]:
+        """What was accepted until then and has not ended, oldest first."""
+        return self._accepted([status for status in ExecutionStatus if not status.terminal], until)
 
     def settled(self, execution: Execution, seconds: float) -> Execution:
         """The execution as it is once it is terminal or the time is up."""

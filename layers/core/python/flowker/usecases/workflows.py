@@ -99,7 +99,9 @@ class Workflows:
         before = self._in(workflow_id, WorkflowStatus.DRAFT, "activated")
         findings, executors = self.references.for_activation(before.graph)
         launched = self.activation.prepare(before, findings)
-        after = self._after(before, status=WorkflowStatus.ACTIVE, launch=launched.launch)
+        after = self._after(
+            before, status=WorkflowStatus.ACTIVE, launch=launched.launch, engine=launched.engine
+        )
         promoted = [each for each in executors if each.status is not ExecutorConfigurationStatus.ACTIVE]
         events = [self._event(EventType.WORKFLOW_ACTIVATED, after), *map(self._promotion, promoted)]
         self.store.replace(before, after, launched.routes, events, promoted)
@@ -108,8 +110,9 @@ class Workflows:
     def deactivate(self, workflow_id: str) -> Workflow:
         """active → inactive: its webhooks disappear; running executions continue."""
         before = self._in(workflow_id, WorkflowStatus.ACTIVE, "deactivated")
+        gone = {"launch": None, "engine": None}
         return self._replace(
-            before, status=WorkflowStatus.INACTIVE, launch=None, event=EventType.WORKFLOW_DEACTIVATED
+            before, status=WorkflowStatus.INACTIVE, **gone, event=EventType.WORKFLOW_DEACTIVATED
         )
 
     def to_draft(self, workflow_id: str) -> Workflow:

@@ -1,6 +1,7 @@
 """`DynamoTable`: the table on AWS."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -11,16 +12,29 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flowker.adapters import aws_errors
 from flowker.adapters.dynamodb import expressions
+from flowker.adapters.dynamodb.answers import refuse_broken
 from flowker.adapters.dynamodb.expressions import Request, from_attributes
 from flowker.adapters.items import Check, ConditionFailed, Item, Key, Query, Update, Write
-from flowker.adapters.table_rules import check_keys, check_writes, in_range
+from flowker.adapters.table_rules import (
+    check_keys,
+    check_query,
+    check_writes,
+    in_range,
+    is_reachable,
+    is_storable,
+    too_large,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _TRIES = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
-"""Seconds. With full jitter all tries together wait 2 s on average and 4 s at most, well within a request's 29 s."""
+"""Seconds. With full jitter all tries together wait 2 s on average and 4 s at most."""
+_PATIENCE = 8.0
+"""Seconds after which no other try begins, however few there were: a request has 29 for all its calls."""
+
+_TOO_LARGE = re.compile("item size (to update )?has exceeded", re.IGNORECASE)
 
 T = TypeVar("T")
 
@@ -29,7 +43,8 @@ class DynamoTable:
     """`adapters.items.Table` on DynamoDB.
 
     `names` maps the logical tables of `keys.TABLES` to physical names. `sleep` takes seconds, `jitter` gives numbers in
-    [0, 1). A transient refusal is repeated with full jitter, then it is `StoreUnavailable`.
+    [0, 1), `clock` seconds since whenever. A transient refusal is repeated with full jitter, then it is
+    `StoreUnavailable`. The client must not repeat requests itself: both together would outlast the caller.
 
     A transaction carries a token, so repeating it after a lost answer changes nothing. A single put or delete carries
     none: after a lost answer its condition may meet its own effect, and the `ConditionFailed` then shows it.
@@ -42,18 +57,21 @@ class DynamoTable:
         *,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        refuse_broken(client)
         self._client = client
         self._names = names
         self._logical = {physical: logical for logical, physical in names.items()}
         self._sleep = sleep
         self._jitter = jitter
+        self._clock = clock
 
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
         check_keys(keys)
-        distinct = list(dict.fromkeys(keys))
+        distinct = [key for key in dict.fromkeys(keys) if is_storable(key)]
         if not distinct:
-            return []
+            return [None] * len(keys)
         found = self._get_one(distinct[0]) if len(distinct) == 1 else self._get_several(distinct)
         return [found.get(key) for key in keys]
 
@@ -76,7 +94,8 @@ class DynamoTable:
         raise aws_errors.unavailable()
 
     def query(self, query: Query) -> list[Item]:
-        request = expressions.query_request(query, self._names)
+        check_query(query)
+        request = expressions.query_request(query, self._names) if is_reachable(query) else None
         if request is None:
             return []
         sort = expressions.sort_attribute(query)
@@ -110,6 +129,7 @@ class DynamoTable:
                     self._repeated(lambda: self._client.delete_item(**arguments))
         except ClientError as error:
             if aws_errors.code(error) != "ConditionalCheckFailedException":
+                _raise_too_large(error)
                 raise
             stored: Any = error.response.get("Item")
             raise ConditionFailed(0, _item(stored)) from error
@@ -126,6 +146,7 @@ class DynamoTable:
                 if aws_errors.code(error) == "TransactionCanceledException":
                     token = str(uuid4())  # this one is settled, so another try is another transaction
                     _raise_failed_condition(error)
+                _raise_too_large(error)
                 raise
 
         self._repeated(send)
@@ -144,9 +165,12 @@ class DynamoTable:
 
     def _tries(self) -> Iterator[None]:
         """Once for each try, with a pause before each but the first."""
+        begin = self._clock()
         yield
         for exponent in range(_TRIES - 1):
             self._sleep(self._jitter() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**exponent))
+            if self._clock() - begin > _PATIENCE:
+                return
             yield
 
 
@@ -160,6 +184,15 @@ def _raise_failed_condition(error: ClientError) -> None:
         if reason.get("Code") == "ConditionalCheckFailed":
             stored: Any = reason.get("Item")
             raise ConditionFailed(index, _item(stored)) from error
+
+
+def _raise_too_large(error: ClientError) -> None:
+    """Only DynamoDB knows what an update makes of an item."""
+    reasons = error.response.get("CancellationReasons", [])
+    refusals = [aws_errors.code(error), *(str(reason.get("Code")) for reason in reasons)]
+    told = [str(error), *(str(reason.get("Message")) for reason in reasons)]
+    if {"ValidationException", "ValidationError"} & set(refusals) and any(map(_TOO_LARGE.search, told)):
+        raise too_large("an item") from error
 
 
 def _item(attributes: Mapping[str, Any] | None) -> Item | None:

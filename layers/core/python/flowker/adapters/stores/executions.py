@@ -70,6 +70,15 @@ class ItemExecutionStore:
         passing = [each for each in stored if each and listing.still_passes(each, where)]
         return Page([execution_of(each) for each in passing], next_cursor)
 
+    def hand_over(self, execution_id: str, at: str) -> None:
+        noted = Update(
+            keys.execution(execution_id), set={"handed_over": at}, when=still(ExecutionStatus.PENDING)
+        )
+        try:
+            self.table.write([noted])
+        except ConditionFailed:
+            return  # it has a step already, or has ended
+
     def finish(self, execution_id: str, outcome: Outcome, audit: Sequence[AuditEvent] = ()) -> bool:
         while not (execution := self.get(execution_id)).status.terminal:
             change = Update(
@@ -167,7 +176,8 @@ def _meta(execution: Execution, claim: Claim | None) -> Item:
         "revision": launch.revision,
         "machine": launch.machine,
         "total_steps": launch.total_steps,
-        "entry": execution.launch.entry,
+        "entry": launch.entry,
+        "type": launch.type.value,
         "status": execution.status.value,
         "started_at": execution.started_at,
         "recorded": execution.recorded,
@@ -178,7 +188,8 @@ def _meta(execution: Execution, claim: Claim | None) -> Item:
     }
     if execution.outcome:
         attributes |= ending(execution.id, execution.outcome)
-    return item(keys.execution(execution.id), **attributes, idempotency_key=claim.key if claim else None)
+    optional = {"idempotency_key": claim.key if claim else None, "handed_over": execution.handed_over}
+    return item(keys.execution(execution.id), **attributes, **optional)
 
 
 def _same_start(one: Execution, other: Execution) -> bool:

@@ -4,12 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from flowker.adapters.items import ConditionFailed, Item, Key, Scalar, Table, Write
 from flowker.adapters.table_rules import MAX_ITEMS
+from flowker.errors import UnknownSchema
 
 SCHEMA = 1
-
-
-class UnknownSchema(RuntimeError):
-    """An item was written by another version of Flowker, which this one cannot read."""
 
 
 Guarded = tuple[Write, Exception]
@@ -25,7 +22,10 @@ def item(key: Key, /, **attributes: Scalar | None) -> Item:
 def known(stored: Item) -> Item:
     """The item, if this version can read it. Raises `UnknownSchema`."""
     if stored.get("schema") != SCHEMA:
-        raise UnknownSchema(f"{stored['pk']} {stored['sk']} has schema {stored.get('schema')}")
+        found = (
+            f"{stored['pk']} {stored['sk']} has schema {stored.get('schema')}, this version reads {SCHEMA}"
+        )
+        raise UnknownSchema("what is stored here is of another version of Flowker") from ValueError(found)
     return stored
 
 

@@ -39,14 +39,12 @@ from flowker.model.audit import AuditEvent
 from flowker.model.executor_configuration import ExecutorConfiguration
 from flowker.model.graph import Graph, NodeKind
 from flowker.model.page import Page, PageQuery
-from flowker.model.workflow import Launch, WebhookRoute, Workflow, WorkflowHead, WorkflowStatus
+from flowker.model.workflow import MOST_ROUTES, Launch, WebhookRoute, Workflow, WorkflowHead, WorkflowStatus
 from flowker.nodes.executor import configuration_id
 
 KIND = "workflow"
 NAMES = UniqueNames(KIND, WorkflowNameTaken)
 SORTS = {"createdAt": "by_created", "updatedAt": "by_updated", "name": "by_name"}
-MAX_ROUTES = 90
-"""Webhook routes that one change may touch: with the other items of a workflow they must fit into a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,8 @@ class ItemWorkflowStore:
         new = {keys.webhook_route(route.method, route.path): route for route in routes}
         if len(new) < len(routes):
             raise _route_taken()
-        if len({*held, *new}) > MAX_ROUTES:
-            raise InvalidTriggerConfig(f"a workflow cannot have more than {MAX_ROUTES} webhook routes")
+        if len({*held, *new}) > MOST_ROUTES:
+            raise InvalidTriggerConfig(f"a workflow cannot have more than {MOST_ROUTES} webhook routes")
         unchanged = at_version(before.version)
         items = self._items(after, before.version + 1, tuple(new))
         writes: list[Guarded] = [(Put(keys.DEFINITIONS, each, unchanged), changed(KIND)) for each in items]
@@ -225,6 +223,7 @@ def _head_item(workflow: Workflow, version: int, size: Scalar, routes: Sequence[
         updated_sort=keys.sort_text(workflow.updated_at, workflow.id),
         name_sort=keys.sort_text(workflow.name, workflow.id),
         routes=exact_json.dumps([[key.table, key.pk, key.sk] for key in routes]),
+        engine=exact_json.dumps(workflow.engine.model_dump()) if workflow.engine else None,
         **(_launch_fields(launch) if launch else {}),
     )
 
@@ -232,11 +231,12 @@ def _head_item(workflow: Workflow, version: int, size: Scalar, routes: Sequence[
 def _head_fields(head: Item) -> Mapping[str, Any]:
     """The fields of a `WorkflowHead`."""
     launch = {**head, "workflow_id": head["id"]} if "revision" in head else None
-    return {**head, "launch": launch}
+    engine = exact_json.loads(str(head["engine"])) if "engine" in head else None
+    return {**head, "launch": launch, "engine": engine}
 
 
 def _launch_fields(launch: Launch) -> Mapping[str, str | int]:
-    return launch.model_dump(exclude={"workflow_id"})
+    return launch.model_dump(mode="json", exclude={"workflow_id"})
 
 
 def _body_of(head: Key) -> Key:

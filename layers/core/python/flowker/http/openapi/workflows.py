@@ -3,6 +3,7 @@
 from flowker import errors
 from flowker.catalog.entries import FILLED, OBJECT, STRING, UUID, Schema, array, one_of, record, text
 from flowker.http.openapi.operation import (
+    COUNT,
     INSTANT,
     NO_CONTENT,
     UNREADABLE,
@@ -18,7 +19,7 @@ from flowker.http.openapi.operation import (
 )
 from flowker.http.v1.workflows import LIST
 from flowker.model.graph import NodeKind
-from flowker.model.workflow import WorkflowStatus
+from flowker.model.workflow import MachineType, WorkflowStatus
 from flowker.usecases.drafts import (
     CONDITION_LENGTH,
     DESCRIPTION_LENGTH,
@@ -101,6 +102,7 @@ _SHOWN: dict[str, Schema] = {
     "nodes": array(ref("PlacedNode")),
     "edges": array(ref("Edge")),
     "metadata": OBJECT,
+    "engine": ref("Engine"),
     "createdAt": INSTANT,
     "updatedAt": INSTANT,
 }
@@ -141,6 +143,35 @@ SCHEMAS: Schemas = {
             "createdAt": INSTANT,
         },
         required=["workflowId", "version", "status", "createdAt"],
+    ),
+    "Engine": described(
+        record(
+            {
+                "type": described(one_of(*MachineType), "The type of its Step Functions state machines."),
+                "reason": STRING,
+                "worstCaseSeconds": described(
+                    COUNT,
+                    "What an execution takes if every call times out at every attempt, before its time limit; absent where"
+                    " nothing bounds it.",
+                ),
+                "pricePerMillion": ref("EnginePrice"),
+            },
+            required=["type", "reason", "pricePerMillion"],
+        ),
+        "What runs an active workflow on AWS, as it was decided when it was activated.",
+    ),
+    "EnginePrice": described(
+        record(
+            {
+                "currency": {"const": "USD"},
+                **{str(kind): {"type": "number", "minimum": 0} for kind in MachineType},
+                "region": STRING,
+                "date": {"type": "string", "format": "date"},
+            },
+            required=["currency", *MachineType, "region", "date"],
+        ),
+        "A million executions on the longest way without failures, everything included, for both types of state machines,"
+        " at the list prices of a region on a day.",
     ),
     "Workflow": record(_SHOWN, required=_ALWAYS_SHOWN),
     "ActivatedWorkflow": record(

@@ -9,7 +9,7 @@ from flowker.compiler.check import unreachable
 from flowker.http.app import answer, nothing, routes
 from flowker.http.requests import ListRules, identifier, json_object, page_query
 from flowker.model.masking import mask_node_data
-from flowker.model.workflow import Workflow, WorkflowStatus
+from flowker.model.workflow import Engine, Workflow, WorkflowStatus
 
 router = routes()
 
@@ -86,6 +86,22 @@ def draft_workflow(workflow_id: str) -> Response[Any]:
     return answer(document(wiring.workflows().to_draft(identifier(workflow_id, "id"))))
 
 
+def _engine(engine: Engine) -> dict[str, Any]:
+    price = engine.price
+    shown: dict[str, Any] = {"type": engine.type, "reason": engine.reason}
+    if engine.worst_case_seconds is not None:
+        shown["worstCaseSeconds"] = engine.worst_case_seconds
+    return shown | {
+        "pricePerMillion": {
+            "currency": "USD",
+            "standard": price.standard,
+            "express": price.express,
+            "region": price.region,
+            "date": price.date,
+        }
+    }
+
+
 def _created(workflow: Workflow) -> Response[Any]:
     body = {
         "workflowId": workflow.id,
@@ -108,4 +124,6 @@ def document(workflow: Workflow) -> dict[str, Any]:
     shown |= {"status": workflow.status, "nodes": list(graph["nodes"]), "edges": list(graph["edges"])}
     if workflow.metadata:
         shown["metadata"] = workflow.metadata
+    if workflow.engine is not None:
+        shown["engine"] = _engine(workflow.engine)
     return shown | {"createdAt": workflow.created_at, "updatedAt": workflow.updated_at}

@@ -1,0 +1,81 @@
+"""Delete the state machines that no active workflow has used for a day (architecture §4, decision 19).
+
+Activation claims a machine before it is published. A machine is deleted in two looks, a day apart, that both found nobody
+using it and nothing unfinished on it; the second one dooms it first, so that a claim either comes before and keeps it, or is
+told to come again.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flowker.errors import WorkflowNotFound
+from flowker.model.instant import instant
+from flowker.model.machine import MachineUse, PublishedMachine
+from flowker.ports import Clock, MachineRegistry, StateMachines, WorkflowStore
+from flowker.usecases.activation import KEPT
+from flowker.usecases.executions import Executions
+
+logger = logging.getLogger(__name__)
+
+AT_A_TIME = 20
+"""Machines looked at in one run: at one run a minute, 28,800 a day, and AWS has room for 10,000."""
+_MARGIN = timedelta(hours=1)
+"""An execution may be accepted a moment after its workflow was deactivated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    registry: MachineRegistry
+    workflows: WorkflowStore
+    executions: Executions
+    machines: StateMachines
+    clock: Clock
+
+    def collect(self) -> int:
+        """Look at the machines whose turn it is, and delete those that nobody needs. Returns how many were deleted. Raises
+        `StoreUnavailable`; what was begun is finished by the next run."""
+        now = self.clock.now()
+        found = (self.registry.get(each) for each in self.registry.due(instant(now), AT_A_TIME))
+        return sum(self._look(machine, now) for machine in found if machine and machine.due <= instant(now))
+
+    def _look(self, machine: PublishedMachine, now: datetime) -> bool:
+        if machine.doomed:
+            return self._delete(machine)
+        again, long_ago = instant(now + KEPT), instant(now - KEPT)
+        if self._is_used(machine, long_ago):
+            self.registry.look_again(machine, again, None)
+        elif machine.unused_since is None:
+            self.registry.look_again(machine, again, instant(now))
+        elif machine.unused_since > long_ago or self._runs(machine, now):
+            self.registry.look_again(machine, again, machine.unused_since)
+        elif self.registry.doom(machine):
+            return self._delete(machine)
+        return False
+
+    def _is_used(self, machine: PublishedMachine, long_ago: str) -> bool:
+        """Whether somebody uses it, or may be about to. Uses that are over are dropped."""
+        used = False
+        for use in machine.uses:
+            if use.at > long_ago or self._is_current(use):
+                used = True
+            else:
+                self.registry.drop(machine.reference, use)
+        return used
+
+    def _is_current(self, use: MachineUse) -> bool:
+        try:
+            return use.is_current(self.workflows.head(use.workflow_id).launch)
+        except WorkflowNotFound:
+            return False
+
+    def _runs(self, machine: PublishedMachine, now: datetime) -> bool:
+        """Whether something on it has not ended, or not even begun."""
+        old = self.executions.unfinished(now - KEPT + _MARGIN)
+        return any(execution.launch.machine == machine.reference for execution in old)
+
+    def _delete(self, machine: PublishedMachine) -> bool:
+        self.machines.delete(machine.reference)
+        self.registry.remove(machine.reference)
+        logger.info("state machine deleted: nobody used it", extra={"state_machine": machine.reference})
+        return True

@@ -1,4 +1,7 @@
-"""The page of limits: what is refused, cut short or given up, and the constant in the code that says so."""
+"""The page of limits: what is refused, cut short or given up, and the constant in the code that says so.
+
+Longer than other modules, because it is one table.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

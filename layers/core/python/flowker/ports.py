@@ -1,4 +1,7 @@
-"""The outside world as the use cases see it. A port's adapters and its fake pass the same contract tests."""
+"""The outside world as the use cases see it. A port's adapters and its fake pass the same contract tests.
+
+Longer than other modules, because it is the only list of promises, and nothing but promises.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
@@ -12,6 +13,7 @@ from flowker.errors import FlowkerError, InvalidBody, InvalidId, InvalidQuery, I
 from flowker.model import exact_json
 from flowker.model.exact_json import Json
 from flowker.model.identifier import canonical_uuid
+from flowker.model.instant import rfc3339
 from flowker.model.page import Cursor, PageQuery
 
 MOST_BYTES = 1_048_576
@@ -189,3 +191,15 @@ def _no_contradiction(
         raise InvalidQuery(
             "the cursor was given out for another sort", fields={"cursor": "contradicts the sort"}
         )
+
+
+def date_parameter(parameters: Mapping[str, str], name: str, refusal: type[FlowkerError]) -> datetime | None:
+    """A date and time with its zone; None where there is none. Raises the refusal for anything else."""
+    text = parameters.get(name)
+    if not text:
+        return None
+    date = rfc3339(text)
+    if date is None:
+        message = f"{name} must be an RFC 3339 date and time with a zone"
+        raise refusal(message, fields={name: "RFC 3339, such as 2026-03-01T10:00:00Z"})
+    return date

@@ -22,11 +22,11 @@ from flowker.errors import (
     InvalidQuery,
 )
 from flowker.http.app import answer, routes
-from flowker.http.requests import identifier
+from flowker.http.requests import date_parameter, identifier
 from flowker.model.audit import GENESIS, Action, Entry, EventType, ResourceType, Result
 from flowker.model.audit_export import end_line, entry_line, start_line
 from flowker.model.chain import Checkpoint, Verdict
-from flowker.model.instant import instant, rfc3339
+from flowker.model.instant import instant
 from flowker.model.page import Cursor, PageQuery
 from flowker.ports import AuditFilter
 from flowker.usecases.audit_trail import SORT, Export
@@ -143,21 +143,13 @@ def _filter(parameters: Mapping[str, str]) -> AuditFilter:
             where[re.sub("([A-Z])", r"_\1", name).lower()] = value
     if parameters.get("resourceId"):
         where["resource_id"] = identifier(parameters["resourceId"], "resourceId")
-    since, until = _date(parameters, "dateFrom"), _date(parameters, "dateTo")
+    since, until = (
+        date_parameter(parameters, "dateFrom", InvalidDate),
+        date_parameter(parameters, "dateTo", InvalidDate),
+    )
     if since and until and since > until:
         raise InvalidDateOrder("dateFrom must not be after dateTo", fields={"dateFrom": "after dateTo"})
     return AuditFilter(where, since, until)
-
-
-def _date(parameters: Mapping[str, str], name: str) -> datetime | None:
-    text = parameters.get(name)
-    if not text:
-        return None
-    date = rfc3339(text)
-    if date is None:
-        message = f"{name} must be an RFC 3339 date and time with a zone"
-        raise InvalidDate(message, fields={name: "RFC 3339, such as 2026-03-01T10:00:00Z"})
-    return date
 
 
 def _number(parameters: Mapping[str, str], name: str, default: int) -> int:

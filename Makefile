@@ -41,7 +41,7 @@ dev: $(LOCAL) ## run Flowker at http://127.0.0.1:8080 until Ctrl-C (PORT, DATA, 
 	@exec $(BIN)/flowker dev --allow-private-destinations --port $(PORT) --data-dir $(DATA) --profile $(PROFILE) $(ARGS)
 
 test: $(DEV) $(NODE) $(MINISTACK) $(if $(filter true,$(CI)),$(INFRA)) ## run all tests (ARGS="tests/unit -k mapping" for some)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(if $(filter true,$(CI)),--numprocesses 2 --dist loadfile) $(ARGS)
 
 check: $(DEV) ## lint, format, types, import rules; goldens and generated documents are up to date
 	$(BIN)/ruff check

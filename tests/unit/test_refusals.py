@@ -3,7 +3,6 @@
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.fakes import MemoryTable
 from tests.functions import ADDRESS, Answered, call
 from tests.trails import trail, use
 
-UNKNOWN = str(uuid4())
+UNKNOWN = "0f8fad5b-d9cb-469f-a165-70867728950e"
 WORKFLOW, PROVIDER, EXECUTOR = (
     f"/v1/{noun}/{UNKNOWN}" for noun in ("workflows", "provider-configurations", "executors")
 )

@@ -3,11 +3,13 @@
     FlowkerError                code, message, fields?
       BadRequest                the request is malformed or violates a field rule
       Unauthorized              the caller did not identify itself
+      Forbidden                 the caller may not do this
       NotFound                  the thing named does not exist
       MethodNotAllowed          the route exists, the method does not
       Conflict                  the thing changed, or its name, key or route is taken
       TooLarge                  the body exceeds 1 MiB
       Unprocessable             well-formed, but not possible in this state or with this meaning
+      TooMany                   the caller asks too often; try again later
       Unavailable               a dependency is throttled or down; try again
     NodeError                   what running a node may raise; the class names are matched by the state machine
       ProviderUnavailable       transient: the state machine retries; a subclass for each wait says how soon
@@ -59,6 +61,10 @@ class Unauthorized(FlowkerError):
     code = "UNAUTHORIZED"
 
 
+class Forbidden(FlowkerError):
+    """The caller is known, but role or ownership forbids it."""
+
+
 class NotFound(FlowkerError):
     """The thing named does not exist."""
 
@@ -79,6 +85,12 @@ class TooLarge(FlowkerError):
 
 class Unprocessable(FlowkerError):
     """Well-formed, but impossible in this state or with this meaning."""
+
+
+class TooMany(FlowkerError):
+    """The caller asks too often. `retry_after` is in whole seconds."""
+
+    retry_after: int = 60
 
 
 class Unavailable(FlowkerError):
@@ -662,6 +674,105 @@ class InvalidAuditCursor(BadRequest):
     code = "FLK-0610"
 
 
+# --- accounts, secrets and flows (the face that shows a family's name instead of these codes) ------------------------
+
+
+class LoginFailed(Unauthorized):
+    """No account has this e-mail address with this password."""
+
+    code = "FLR-0001"
+
+
+class TokenRefused(Unauthorized):
+    """There is no bearer token, or it is malformed, expired or revoked."""
+
+    code = "FLR-0002"
+
+
+class LoginThrottled(TooMany):
+    """Too many failed logins for this e-mail address or from this address."""
+
+    code = "FLR-0003"
+
+
+class NotPermitted(Forbidden):
+    """Only an admin, or the account itself, may do this."""
+
+    code = "FLR-0004"
+
+
+class AccountNotFound(NotFound):
+    """There is no such account."""
+
+    code = "FLR-0100"
+
+
+class InvalidAccount(Unprocessable):
+    """A field of an account has a value that cannot be accepted."""
+
+    code = "FLR-0101"
+
+
+class EmailTaken(Conflict):
+    """Another account has this e-mail address."""
+
+    code = "FLR-0102"
+
+
+class LastAdmin(Conflict):
+    """The last admin can neither be deleted nor lose its role."""
+
+    code = "FLR-0103"
+
+
+class SecretNotFound(NotFound):
+    """The account has no secret of this name."""
+
+    code = "FLR-0150"
+
+
+class InvalidSecret(Unprocessable):
+    """The name or the value of a secret cannot be accepted."""
+
+    code = "FLR-0151"
+
+
+class FlowNotFound(NotFound):
+    """The account has no such flow."""
+
+    code = "FLR-0200"
+
+
+class InvalidFlow(Unprocessable):
+    """The YAML or the flow in it has problems; all of them are listed."""
+
+    code = "FLR-0201"
+
+
+class RunNotFound(NotFound):
+    """The account has no such execution."""
+
+    code = "FLR-0300"
+
+
+class RunEnded(Conflict):
+    """The execution has already ended."""
+
+    code = "FLR-0301"
+
+
+class SignalNotAwaited(Conflict):
+    """The execution does not wait for this signal, or has it already."""
+
+    code = "FLR-0302"
+
+
+class TicketUsed(Unauthorized):
+    """The ticket for a socket is unknown, expired or was used before."""
+
+    code = "FLR-0303"
+
+
 # --- injected faults, for tests of clients ---------------------------------------------------------------------------
 
 
@@ -733,6 +844,10 @@ PROVIDER_UNAVAILABLE: tuple[type[ProviderUnavailable], ...] = (
     ProviderUnavailableFor8s,
 )
 """By how long they wait. A retrier cannot take its delay from an error, so each delay has a name of its own."""
+
+
+class NodeRetry(NodeError):
+    """A node of a flow failed and is to be tried again, as its `retry` says."""
 
 
 class NodeFailed(NodeError):

@@ -53,6 +53,10 @@ class Execution(BaseModel):
     recorded: int = 0
     handed_over: Instant | None = None
     outcome: Outcome | None = None
+    parent: str | None = None
+    """Of a run that a node of another run has started: that run's id."""
+    leg: int = 0
+    """How many times the run went on in a fresh run of the orchestrator, which keeps the history of each one short."""
 
 
 class Claim(BaseModel):

@@ -33,6 +33,8 @@ class Node(BaseModel):
     name: str | None = None
     position: Position = Position()
     data: Mapping[str, Any] | None = None
+    op: str | None = None
+    """Of a node of a flow: `fr.` and its type. Then one edge is followed, not all, and cycles are legal."""
 
     def __hash__(self) -> int:
         """Nodes are looked up in caches far more often than compared."""

@@ -62,6 +62,12 @@ class Launch(BaseModel):
     entry: str
     """The trigger node that the executions start at."""
     type: MachineType = MachineType.STANDARD
+    account_id: str | None = None
+    """Of a flow: whose it is. `workflow_id` is then the flow's id."""
+    label: str | None = None
+    """Of a flow: what the revision calls its version."""
+    longest: int | None = None
+    """Of a flow: seconds that a run may take; workflows all have the same limit."""
 
 
 class WorkflowHead(BaseModel):

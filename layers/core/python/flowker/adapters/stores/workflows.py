@@ -236,7 +236,7 @@ def _head_fields(head: Item) -> Mapping[str, Any]:
 
 
 def _launch_fields(launch: Launch) -> Mapping[str, str | int]:
-    return launch.model_dump(mode="json", exclude={"workflow_id"})
+    return launch.model_dump(mode="json", exclude={"workflow_id"}, exclude_none=True)
 
 
 def _body_of(head: Key) -> Key:

@@ -2,6 +2,7 @@
 function's cold start pays only for what it needs.
 
 On AWS the home is built from the environment. Another home (one machine, tests) calls `use` before the first request.
+What only accounts, flows and sockets need is in modules of its own beside this one.
 """
 
 import os
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from flowker.settings import Settings
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
     from flowker.adapters.stores.workflows import ItemWorkflowStore
     from flowker.ports import Clock, Completions, Http, Ids, StateMachines
+    from flowker.ports.runs import Scripts
+    from flowker.ports.sockets import Pusher, Sockets
     from flowker.usecases.audit_trail import AuditTrail
     from flowker.usecases.collection import Collection
     from flowker.usecases.connection_tests import ConnectionTests
@@ -48,6 +51,10 @@ class RandomIds:
         return str(uuid.uuid4())
 
 
+def _absent() -> NoReturn:
+    raise RuntimeError("this home has none")
+
+
 @dataclass(frozen=True)
 class Home:
     """Where Flowker runs: everything that differs between AWS, one machine and the tests.
@@ -66,6 +73,9 @@ class Home:
     probes: Mapping[str, Callable[[], None]]
     clock: "Clock" = field(default_factory=SystemClock)
     ids: "Ids" = field(default_factory=RandomIds)
+    scripts: "Callable[[], Scripts]" = _absent
+    sockets: "Callable[[], Sockets]" = _absent
+    pusher: "Callable[[], Pusher]" = _absent
 
 
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""The node types of flows, one file each (FlowRunner spec d)."""

@@ -36,17 +36,17 @@ def application(stage: Stage, files: LayerFiles, output: str = "cdk.out") -> cdk
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Exit code 1 if a setting or a layer is missing."""
-    files = LayerFiles(OUTPUT / "core.zip", OUTPUT / "vendor.zip")
-    missing = [path for path in (files.core, files.vendor) if not path.exists()]
-    if missing:
-        print(f"{missing[0]} is not there: run `make build`", file=sys.stderr)
-        return 1
     try:
         stage = stage_of(
             env.get("FLOWKER_STAGE") or "dev", {**EXAMPLE, **env} if "--example" in arguments else env
         )
     except SettingsMissing as problem:
         print(problem, file=sys.stderr)
+        return 1
+    files = LayerFiles(OUTPUT / "core.zip", OUTPUT / "vendor.zip")
+    missing = [path for path in (files.core, files.vendor) if not path.exists()]
+    if missing:
+        print(f"{missing[0]} is not there: run `make build`", file=sys.stderr)
         return 1
     application(stage, files, env.get("CDK_OUTDIR") or "cdk.out").synth()
     return 0

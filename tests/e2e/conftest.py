@@ -1,6 +1,8 @@
 """End-to-end: HTTP only, the same files against every target."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -22,41 +24,61 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("target", targets, scope="session", indirect=True)
 
 
+class Servers:
+    """One Flowker of each kind, from its first use to the end of the tests: starting one takes seconds."""
+
+    def __init__(self, new_folder: Callable[[str], Path]) -> None:
+        self._new_folder = new_folder
+        self._running: dict[str, Server] = {}
+        self._stack = ExitStack()
+        self.tests_on_moto = 0
+
+    def url(self, name: str) -> str:
+        if name not in self._running:
+            folder = self._new_folder(name) / "data"
+            self._running[name] = self._stack.enter_context(Server(folder, name))
+        return self._running[name].url
+
+    def empty_moto(self) -> None:
+        """Start it anew on the same port: it copies all that it holds for every transaction."""
+        self.tests_on_moto = 0
+        server = self._running["moto"]
+        server.stop()
+        server.start()
+
+    def close(self) -> None:
+        self._stack.close()
+
+
 @pytest.fixture(scope="session")
-def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    running = Servers(tmp_path_factory.mktemp)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest, servers: Servers) -> str:
     """The URL of a running Flowker."""
     name: str = request.param
-    if name.startswith("http"):
-        yield name
-        return
-    with Server(tmp_path_factory.mktemp(name) / "data", name) as server:
-        _emulated[:] = [server] if name == "moto" else []
-        yield server.url
-        _emulated.clear()
+    return name if name.startswith("http") else servers.url(name)
 
 
 MOST_ON_MOTO = 15
-_emulated: list[Server] = []
-"""The emulated AWS that is running, if it is."""
-_tests: list[str] = []
-"""What it has served since it was started."""
 
 
 @pytest.fixture(autouse=True)
-def noted(request: pytest.FixtureRequest) -> None:
-    _tests.append(request.node.nodeid)
+def counted(request: pytest.FixtureRequest, servers: Servers) -> None:
+    callspec = getattr(request.node, "callspec", None)
+    servers.tests_on_moto += callspec is not None and callspec.params.get("target") == "moto"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def emulation_is_emptied() -> Iterator[None]:
-    """Moto copies all that it holds for every transaction. So it is started anew, on the same port, when modules are done
-    with it: nothing that a test makes outlives its module."""
+def emulation_is_emptied(servers: Servers) -> Iterator[None]:
+    """Nothing that a test makes on moto outlives its module for long."""
     yield
-    if len(_tests) >= MOST_ON_MOTO:
-        for server in _emulated:
-            server.stop()
-            server.start()
-        _tests.clear()
+    if servers.tests_on_moto >= MOST_ON_MOTO:
+        servers.empty_moto()
 
 
 @pytest.fixture(scope="session")

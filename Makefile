@@ -40,8 +40,8 @@ install: $(LOCAL) ## set up what running needs, and no more
 dev: $(LOCAL) ## run Flowker at http://127.0.0.1:8080 until Ctrl-C (PORT, DATA, PROFILE=local|moto, ARGS="--no-sample ...")
 	@exec $(BIN)/flowker dev --allow-private-destinations --port $(PORT) --data-dir $(DATA) --profile $(PROFILE) $(ARGS)
 
-test: $(DEV) $(NODE) $(MINISTACK) $(if $(filter true,$(CI)),$(INFRA)) ## run all tests (ARGS="tests/unit -k mapping" for some)
-	@$(BIN)/pytest $(if $(filter true,$(CI)),--numprocesses 2 --dist loadfile) $(ARGS)
+test: $(DEV) $(NODE) $(MINISTACK) $(if $(filter true,$(CI)),$(INFRA) $(SAM)) ## run all tests (ARGS="tests/unit -k mapping" for some)
+	@$(BIN)/pytest $(if $(filter true,$(CI)),--numprocesses 3 --dist loadfile) $(ARGS)
 
 check: $(DEV) ## lint, format, types, import rules; goldens and generated documents are up to date
 	$(BIN)/ruff check
@@ -64,6 +64,9 @@ bench: $(DEV) ## measure what we claim about speed
 	@$(BIN)/python -m benchmarks.cold_import
 	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.local
+	@$(BIN)/python -m benchmarks.scripts
+	@$(BIN)/python -m benchmarks.flows
+	@$(BIN)/python -m benchmarks.sockets
 
 build: $(NODE) | $(UV) ## build the Lambda layers, byte-code included, into build/layers
 	@$(BIN)/python -m layers.build

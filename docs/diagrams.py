@@ -1,7 +1,8 @@
 """Draw examples of statemachines/ into the documents: `python -m docs.diagrams`; with `--check`, only tell what is stale.
 
 What stands between `<!-- diagram: graph NAME -->` and `<!-- /diagram -->` is the workflow as the user drew it, in Mermaid;
-with `machine` instead of `graph` it is the state machine compiled from it. Error handling is left out.
+with `machine` instead of `graph` it is the state machine compiled from it. Error handling is left out. Between
+`<!-- cost -->` and `<!-- /cost -->` stands what a million payment validations cost.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from docs.cost import sample_table
 from flowker.compiler.compile import compile_graph
 from flowker.compiler.topology import entries
 from flowker.compiler.units import Units
@@ -18,6 +20,8 @@ from statemachines.golden import HERE, graph_of, in_reading_order
 
 ROOT = HERE.parent
 MARKED = re.compile(r"(<!-- diagram: (graph|machine) ([\w-]+) -->\n).*?(<!-- /diagram -->)", re.DOTALL)
+
+COST = re.compile(r"(<!-- cost -->\n).*?(<!-- /cost -->)", re.DOTALL)
 
 SHAPES = {
     NodeKind.TRIGGER: '(["{}"])',
@@ -137,13 +141,13 @@ class _Machine:
 
 
 def drawn(text: str) -> str:
-    """A document with its diagrams as they should be."""
+    """A document with its diagrams and its table of costs as they should be."""
 
     def redraw(found: re.Match[str]) -> str:
         draw = draw_graph if found[2] == "graph" else draw_machine
         return found[1] + draw(graph_of(HERE / found[3])) + found[4]
 
-    return MARKED.sub(redraw, text)
+    return COST.sub(lambda found: found[1] + sample_table() + found[2], MARKED.sub(redraw, text))
 
 
 def documents() -> list[Path]:

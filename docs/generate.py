@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from docs import cost, limits, settings
+from docs import cli, cost, limits, nodes, settings
 from flowker import errors
 from flowker.errors import FlowkerError
-from flowker.http.openapi.document import document
+from flowker.http.openapi import asyncapi
+from flowker.http.openapi.document import API_V1, V1, Face, document
 from flowker.http.openapi.responses import meaning
-from flowker.http.problems import STATUSES, status_of, title_of
+from flowker.http.problems import STATUSES, api_v1_answer, status_of, title_of
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -32,6 +33,19 @@ what forbids an activation by JSON pointer into the workflow, such as `/nodes/0/
 
 | Code | Status | Class | Meaning |
 |---|---|---|---|
+"""
+
+API_V1_ERRORS = """
+`/api/v1` answers the codes of its own specification. `details` is there when what is wrong can be named, with `errors` when it
+is more than one thing; each of those has the code of a class of this page. Programs decide by `error.code`.
+
+```json
+{"error": {"code": "invalid_request", "message": "name is required",
+           "details": {"field": "name", "reason": "required"}, "request_id": "0b9b9d5e-5c5d-4d8e-a3f5-0f2a5a1c7d11"}}
+```
+
+| Code of `/api/v1` | Status | Meaning |
+|---|---|---|
 """
 
 FAILURES = """
@@ -69,17 +83,24 @@ def errors_page() -> str:
         for name, code in vars(errors).items()
         if name.isupper() and isinstance(code, str) and code.startswith("FLK-")
     }
+    families = [
+        f"| `{code}` | {int(status)} {title_of(status)} | {meaning(error)} |\n"
+        for error in [*STATUSES, FlowkerError]
+        for status, code in [api_v1_answer(error(""))]
+    ]
     return (
         ERRORS
         + "".join(rows)
+        + API_V1_ERRORS
+        + "".join(families)
         + FAILURES
         + "".join(f"| `{code}` | {failures[code]}. |\n" for code in sorted(failures))
     )
 
 
-def openapi_page() -> str:
-    """The document of the API, for people and tools that read it without a running Flowker."""
-    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+def openapi_page(face: Face) -> str:
+    """The document of a face, for people and tools that read it without a running Flowker."""
+    return json.dumps(document(face), indent=1, ensure_ascii=False) + "\n"
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -87,7 +108,11 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "limits.md": limits.page,
     "settings.md": settings.page,
     "cost.md": cost.page,
-    "openapi.json": openapi_page,
+    "nodes.md": nodes.page,
+    "cli.md": cli.page,
+    "openapi.json": lambda: openapi_page(V1),
+    "openapi-api-v1.json": lambda: openapi_page(API_V1),
+    "asyncapi.json": lambda: json.dumps(asyncapi.document(), indent=1, ensure_ascii=False) + "\n",
 }
 """What makes each generated page of the reference."""
 

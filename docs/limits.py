@@ -232,6 +232,188 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
             errors.NODE_FAILED,
         ),
     ],
+    "Accounts and secrets": [
+        Limit("`name` of an account", "usecases.accounts.NAME_LENGTH", "characters", errors.InvalidAccount),
+        Limit("`email`", "usecases.accounts.EMAIL_LENGTH", "characters", errors.InvalidAccount),
+        Limit("A session, from the password to the last token", "usecases.tokens.LONGEST_SESSION", "seconds"),
+        Limit("What clocks may differ by", "usecases.tokens.LEEWAY", "seconds", errors.TokenRefused),
+        Limit("The window that failed logins are counted in", "usecases.throttle.WINDOW", "seconds"),
+        Limit(
+            "Failed logins for an e-mail address", "usecases.throttle.PER_EMAIL", "", errors.LoginThrottled
+        ),
+        Limit(
+            "Failed logins from a network address",
+            "usecases.throttle.PER_SOURCE",
+            "",
+            errors.LoginThrottled,
+        ),
+        Limit("Value of a secret, in UTF-8", "usecases.secrets.MOST_BYTES", "bytes", errors.InvalidSecret),
+        Limit(
+            "Value that is redacted; a shorter one would hide half of every text",
+            "model.redaction.SHORTEST",
+            "characters",
+        ),
+    ],
+    "Flows": [
+        Limit("Definition, in UTF-8", "compiler.flows.document.MOST_BYTES", "bytes", "limit_exceeded"),
+        Limit("Maps and lists inside each other", "compiler.flows.document.MOST_DEPTH", "", "limit_exceeded"),
+        Limit(
+            "What all aliases together repeat, with 16 for each value",
+            "compiler.flows.document.MOST_REPEATED",
+            "characters",
+            "limit_exceeded",
+        ),
+        Limit("Values", "compiler.flows.document.MOST_VALUES", "", "limit_exceeded"),
+        Limit("Scripts and placeholders", "compiler.flows.check.MOST_SCRIPTS", "", "limit_exceeded"),
+        Limit("A number in YAML", "compiler.flows.scalars.MOST_DIGITS", "digits", "yaml_syntax"),
+        Limit("Nodes", "compiler.flows.check.MOST_NODES", "", "limit_exceeded"),
+        Limit("Entries of one `next`", "compiler.flows.node.MOST_NEXT", "", "limit_exceeded"),
+        Limit("`name`", "compiler.flows.check.MOST_NAME", "characters", "limit_exceeded"),
+        Limit("`description`", "compiler.flows.check.MOST_DESCRIPTION", "characters", "limit_exceeded"),
+        Limit("`metadata.version`", "compiler.flows.check.MOST_VERSION", "characters", "limit_exceeded"),
+        Limit("`retry.max_retries`", "compiler.flows.node.MOST_RETRIES", "", "invalid_retry"),
+        Limit("`timeout` of a node", "compiler.flows.node.MOST_TIMEOUT", "seconds", "invalid_duration"),
+        Limit("An attempt of a node that says no `timeout`", "compiler.policy.NODE_SECONDS", "seconds"),
+        Limit("Steps after which a fresh run of the state machine goes on", "compiler.policy.RELAY_STEPS"),
+        Limit(
+            "Nodes in all branches together, each counted wherever it runs",
+            "compiler.flows.regions.MOST_PLACED",
+            "",
+            "limit_exceeded",
+        ),
+        Limit("`batch.max_parallel` of a pool that does not say it", "compiler.flows.node.POOL"),
+        Limit("A script", "compiler.flows.node.MOST_SCRIPT", "characters", "script_syntax"),
+        Limit("Problems in one answer, and warnings", "compiler.flows.check.MOST_REPORTED"),
+        Limit("Tags", "usecases.flow_drafts.MOST_TAGS", "", "invalid_value"),
+        Limit("A tag", "usecases.flow_drafts.MOST_TAG", "characters", "invalid_value"),
+        Limit("`category` and `status`", "usecases.flow_drafts.MOST_WORD", "characters", "invalid_value"),
+        Limit("`custom`, as JSON", "usecases.flow_drafts.MOST_CUSTOM", "bytes", "invalid_value"),
+        Limit("What a search without `page` finds", "http.api_v1.flows.MOST_FOUND"),
+    ],
+    "Runs of flows": [
+        Limit("`input`, or the body of a signal", "usecases.runs.MOST_INPUT", "bytes", errors.InvalidBody),
+        Limit("`offset`", "usecases.runs.MOST_OFFSET", "", errors.InvalidQuery),
+        Limit("Result in an answer; a longer one is cut", "http.api_v1.runs.MOST_SHOWN", "characters"),
+        Limit("Items of a batch", "usecases.flow_worker.delivery.MOST_ITEMS", "", errors.NODE_FAILED),
+        Limit("Log entries that scripts make in one attempt", "usecases.flow_worker.attempt.MOST_LINES"),
+        Limit(
+            "An action without a way on, in the log; a longer one is cut",
+            "usecases.flow_worker.delivery.MOST_ACTION",
+            "characters",
+        ),
+        Limit("Runs inside each other", "usecases.flow_worker.children.DEEPEST", "", errors.NODE_FAILED),
+        Limit(
+            "A run inside another one that the worker waits for itself; then the state machine does",
+            "usecases.flow_worker.attempts.INLINE_SECONDS",
+            "seconds",
+        ),
+    ],
+    "Scripts": [
+        Limit(
+            "Processor time of a script or a placeholder",
+            "expressions.scripts.limits.SECONDS",
+            "seconds",
+            errors.NODE_FAILED,
+        ),
+        Limit(
+            "Processor time of all placeholders of a node together",
+            "expressions.scripts.limits.REQUEST_SECONDS",
+            "seconds",
+            errors.NODE_FAILED,
+        ),
+        Limit("Memory", "expressions.scripts.limits.MEMORY_BYTES", "bytes", errors.NODE_FAILED),
+        Limit("Stack", "expressions.scripts.limits.STACK_BYTES", "bytes", errors.NODE_FAILED),
+        Limit("Its text", "expressions.scripts.limits.CODE_BYTES", "bytes", errors.NODE_FAILED),
+        Limit("Its result, as JSON", "expressions.scripts.limits.RESULT_BYTES", "bytes", errors.NODE_FAILED),
+        Limit("`shared`, as JSON", "expressions.scripts.limits.SHARED_BYTES", "bytes", errors.NODE_FAILED),
+        Limit("Lines that it logs; the rest is left out", "expressions.scripts.limits.LOG_LINES"),
+        Limit("A line; a longer one is cut", "expressions.scripts.limits.LOG_LINE_BYTES", "bytes"),
+    ],
+    "Sockets": [
+        Limit("A ticket", "usecases.updates.TICKET_SECONDS", "seconds"),
+        Limit(
+            "A result or the data of a log entry; a longer one is cut",
+            "model.run_message.MOST_VALUE",
+            "characters",
+        ),
+        Limit(
+            "An error or the text of a log entry; a longer one is cut",
+            "model.run_message.MOST_TEXT",
+            "characters",
+        ),
+        Limit("Silence, before the latest update is repeated", "usecases.pushing.QUIET_SECONDS", "seconds"),
+    ],
+    "Node types of flows": [
+        Limit(
+            "Arrays and objects inside each other in what a service answers or a script returns; a deeper answer stays a text, "
+            "a deeper result fails",
+            "model.exact_json.MOST_LEVELS",
+        ),
+        Limit(
+            "`timeout` of `http.request` and `webhook`",
+            "nodes.flow.http_exchange.LONGEST_TIMEOUT",
+            "seconds",
+            "invalid_param",
+        ),
+        Limit(
+            "A duration, and the time until `time` of `wait`",
+            "model.durations.LONGEST",
+            "seconds",
+            "invalid_duration",
+        ),
+        Limit(
+            "A wait that the worker sleeps through; from there on the state machine waits",
+            "nodes.flow.pauses.SHORT",
+            "seconds",
+        ),
+        Limit("`key` of `store`", "nodes.flow.store.MAX_KEY", "characters", "invalid_param"),
+        Limit("A value in the store, as JSON", "nodes.flow.store.MAX_VALUE", "bytes", errors.NODE_FAILED),
+        Limit(
+            "A result that is copied to `shared`, as JSON; instead of a larger one there is null",
+            "nodes.flow.compatibility.MOST_REMEMBERED",
+            "bytes",
+        ),
+        Limit(
+            "Entries that `list` and `query` of `store` read, and of which `clear` counts what is left",
+            "nodes.flow.store.MAX_READ",
+            "",
+            errors.NODE_FAILED,
+        ),
+        Limit("What one `query` of `store` finds; the rest is left out", "nodes.flow.store.MAX_FOUND"),
+        Limit(
+            "What one `clear` of `store` deletes; `remaining` says how many are left",
+            "nodes.flow.store.MAX_CLEARED",
+        ),
+        Limit(
+            "`max_tokens` of a model of Anthropic that is not told",
+            "nodes.flow.llm_anthropic.DEFAULT_MAX_TOKENS",
+        ),
+        Limit("An answer that is read as YAML", "nodes.flow.structured.MOST_YAML", "characters"),
+        Limit("Calls of tools that one answer of a model may ask for", "nodes.flow.agent_talk.MOST_CALLS"),
+        Limit("What an agent remembers", "nodes.flow.agent_talk.MOST_SIZE", "characters", errors.NODE_FAILED),
+        Limit("Result of a tool; a longer one is cut", "nodes.flow.agent_tools.MOST_SAID", "characters"),
+        Limit(
+            "Mails that one `email.receive` gives", "nodes.flow.email_receive.MOST_MAILS", "", "invalid_param"
+        ),
+        Limit("A mail that is received; a longer one is cut", "nodes.flow.email_receive.MOST_BYTES", "bytes"),
+        Limit("`body_preview`", "nodes.flow.email_receive.MOST_PREVIEW", "characters", "invalid_param"),
+        Limit("A mail that is sent", "nodes.flow.email_message.MOST_BYTES", "bytes", errors.NODE_FAILED),
+        Limit("Its recipients", "nodes.flow.email_message.MOST_RECIPIENTS", "", errors.NODE_FAILED),
+        Limit("`statements` of a transaction of `postgres`", "nodes.flow.postgres_statements.MAX_STATEMENTS"),
+        Limit("`items` of its `batch_insert`", "nodes.flow.postgres_statements.MAX_ITEMS"),
+        Limit("What its `list` and `query` give", "nodes.flow.postgres_statements.MAX_FOUND"),
+        Limit("`items` of `batch_write` of `dynamodb`", "nodes.flow.dynamodb.MAX_ITEMS"),
+        Limit("What its `list` and `query` give", "nodes.flow.dynamodb.MAX_FOUND"),
+        Limit("What they look at", "nodes.flow.dynamodb.MAX_READ", "", errors.NODE_FAILED),
+    ],
+    "Schedules": [
+        Limit("Schedules of an account", "usecases.schedules.MOST_SCHEDULES", "", errors.NODE_FAILED),
+        Limit("A cron expression", "model.cron.MOST_CHARACTERS", "characters", "invalid_param"),
+        Limit(
+            "`payload`, as JSON", "usecases.flow_worker.timetable.MOST_PAYLOAD", "bytes", errors.NODE_FAILED
+        ),
+        Limit("Latest runs that a schedule knows", "model.schedule.MOST_KEPT"),
+    ],
     "Executions": [
         Limit("An execution", "compiler.policy.EXECUTION_SECONDS", "seconds", errors.EXECUTION_TIMED_OUT),
         Limit(
@@ -311,6 +493,8 @@ def _waits() -> str:
 def _shown(value: Any, unit: str) -> str:
     if isinstance(value, timedelta):
         value, unit = value.total_seconds(), "seconds"
+    if unit == "seconds" and float(value) < 1:
+        return f"{float(value) * 1000:.0f} ms"
     number = int(float(value))
     if unit == "milliseconds":
         number, unit = number // 1000, "seconds"

@@ -1,10 +1,12 @@
 """The page of what can be set: environment variables of a deployment, options of `flowker dev`."""
 
-import argparse
 from collections.abc import Iterator
 
-from flowker.settings import VARIABLES, Settings
-from flowker_cli import dev
+import click
+
+from flowker.settings import Settings
+from flowker.settings.variables import VARIABLES
+from flowker_cli.dev import dev
 
 HEAD = """\
 # Settings
@@ -28,9 +30,14 @@ DEV = """
 """
 
 DEV_VARIABLES = """
-Of the variables above it reads `FLOWKER_SSRF_ALLOW_PRIVATE`, `FLOWKER_CORS_ORIGINS` and `FLOWKER_FAULT_INJECTION`, and beside
-them `FLOWKER_API_KEY`, the key itself, which `flowker audit export` sends. What is said on the command line wins. `make dev`
-allows private destinations, and passes `PORT`, `DATA`, `PROFILE` and `ARGS` on.
+Of the variables above it reads `FLOWKER_SSRF_ALLOW_PRIVATE`, `FLOWKER_CORS_ORIGINS`, `FLOWKER_FAULT_INJECTION`,
+`FLOWKER_TOKEN_HOURS`, `FLOWKER_JWT_KEYS`, `FLOWKER_ADMIN_EMAIL` and `FLOWKER_ADMIN_PASSWORD`. Without the last ones, the first
+start makes an admin `admin@localhost` and prints its password once. Signing keys are made on the first start and kept in the
+data dir, in `signing-keys`; put another `id=secret` and a comma before them to rotate. `key` is what secrets and credentials
+are encrypted with: append 32 random bytes to rotate it, while Flowker is stopped.
+
+Beside them it reads `FLOWKER_API_KEY`, the API key itself, which other verbs send to `/v1`. What is said on the command line
+wins. `make dev` allows private destinations, and passes `PORT`, `DATA`, `PROFILE` and `ARGS` on.
 """
 
 
@@ -46,19 +53,21 @@ def _variables() -> Iterator[str]:
 
 
 def _options() -> Iterator[str]:
-    parser = argparse.ArgumentParser(add_help=False)
-    dev.add_arguments(parser)
-    for option in parser._actions:  # argparse offers no other way to ask
-        value = "" if option.nargs == 0 else f" {_value(option)}"
-        meaning = (option.help or "").replace(" (default: %(default)s)", "")
-        default = "" if option.nargs == 0 else _shown(option.default)
-        yield f"| `{', '.join(option.option_strings)}{value}` | {default} | {_cell(meaning)} |\n"
+    for option in dev.params:
+        value = f" {_value(option)}" if _takes_value(option) else ""
+        default = _shown(option.to_info_dict().get("default")) if _takes_value(option) else ""
+        meaning = str(getattr(option, "help", ""))
+        yield f"| `{', '.join(option.opts)}{value}` | {default} | {_cell(meaning)} |\n"
 
 
-def _value(option: argparse.Action) -> str:
-    if option.choices is not None:
-        return f"{{{','.join(map(str, option.choices))}}}"
-    return str(option.metavar or option.dest.upper())
+def _takes_value(option: click.Parameter) -> bool:
+    return not getattr(option, "is_flag", False)
+
+
+def _value(option: click.Parameter) -> str:
+    if isinstance(option.type, click.Choice):
+        return f"{{{','.join(option.type.choices)}}}"
+    return option.metavar or str(option.name).upper()
 
 
 def _shown(default: object) -> str:

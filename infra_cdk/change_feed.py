@@ -1,6 +1,8 @@
-"""The stream of the executions table, which carries announcements to the audit trail."""
+"""The stream of the executions table, which carries announcements to the audit trail and events of runs to sockets."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
@@ -9,44 +11,76 @@ from constructs import Construct
 
 from flowker.adapters import keys
 
-ANNOUNCEMENTS = {
-    "eventName": ["INSERT"],
-    "dynamodb": {"Keys": {"pk": {"S": [{"prefix": keys.outbox_of("")}]}}},
-}
-"""What the function is called for; it would pass over the rest, but would have to be paid for that."""
 RECORDS = 100
-GATHER_SECONDS = 1
-"""An audit event may be a second late; a transaction for each of them alone would be dear."""
 ATTEMPTS = 5
-"""With batches halved in between. What is given up is not lost: it waits in the outbox, and `reconcile` takes it up."""
+"""With batches halved in between, or cut where the function says. What is given up is not lost: announcements wait in the
+outbox, events are stored, and `reconcile` takes up both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Which records a function is called for; it would pass over the rest, but would have to be paid for that. `gather` is
+    how many seconds records may wait for others, `parallel` how many batches of a part of the table are under way at once."""
+
+    function: str
+    partition: str
+    sort: str = ""
+    gather: int = 0
+    parallel: int = 1
+
+    @property
+    def pattern(self) -> Mapping[str, object]:
+        prefixes = {"pk": self.partition} | ({"sk": self.sort} if self.sort else {})
+        wanted = {name: {"S": [{"prefix": prefix}]} for name, prefix in prefixes.items()}
+        return {"eventName": ["INSERT"], "dynamodb": {"Keys": wanted}}
+
+
+CONSUMERS = (
+    # There is one chain. An event may be a second late there; a transaction for each of them alone would be dear.
+    Consumer("append_audit", keys.outbox_of(""), gather=1),
+    # Events of one run are in one partition, and so stay in order.
+    Consumer("push_updates", keys.execution("").pk, keys.EVENTS, parallel=4),
+)
 
 
 class ChangeFeed(Construct):
-    """From the stream to the function, with a queue for what it cannot handle."""
+    """From the stream to the functions, with a queue for what each of them cannot handle."""
 
     def __init__(
         self,
         scope: Construct,
         executions: dynamodb.TableV2,
-        append_audit: lambda_.IFunction,
-        dead_letters: sqs.IQueue,
+        functions: Mapping[str, lambda_.Function],
+        dead_letters: Mapping[str, sqs.Queue],
     ) -> None:
         super().__init__(scope, "change_feed")
-        lambda_.CfnEventSourceMapping(
+        for consumer in CONSUMERS:
+            self._deliver(consumer, executions, functions[consumer.function], dead_letters[consumer.function])
+
+    def _deliver(
+        self,
+        consumer: Consumer,
+        executions: dynamodb.TableV2,
+        function: lambda_.Function,
+        dead_letters: sqs.Queue,
+    ) -> None:
+        source = lambda_.CfnEventSourceMapping
+        source(
             self,
-            "Announcements",
-            function_name=append_audit.function_arn,
+            consumer.function,
+            function_name=function.function_arn,
             event_source_arn=executions.table_stream_arn,
             starting_position="TRIM_HORIZON",
             batch_size=RECORDS,
-            maximum_batching_window_in_seconds=GATHER_SECONDS,
-            parallelization_factor=1,  # there is one chain
+            maximum_batching_window_in_seconds=consumer.gather,
+            parallelization_factor=consumer.parallel,
             bisect_batch_on_function_error=True,
+            function_response_types=["ReportBatchItemFailures"],
             maximum_retry_attempts=ATTEMPTS,
-            filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
-                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=json.dumps(ANNOUNCEMENTS))]
+            filter_criteria=source.FilterCriteriaProperty(
+                filters=[source.FilterProperty(pattern=json.dumps(consumer.pattern))]
             ),
-            destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
-                on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=dead_letters.queue_arn)
+            destination_config=source.DestinationConfigProperty(
+                on_failure=source.OnFailureProperty(destination=dead_letters.queue_arn)
             ),
         )

@@ -15,7 +15,7 @@ from infra_cdk.nag import acknowledge
 from infra_cdk.stages import Stage
 
 EXPIRES_AT = "expires_at"
-"""Items of the executions table are deleted some time after the second that this attribute says. No item has it yet."""
+"""Items of the executions table are deleted some time after the second that this attribute says, if it says one."""
 
 
 class Data(Construct):
@@ -39,7 +39,7 @@ class Data(Construct):
             removal_policy=self._after,
         )
         stack = cdk.Stack.of(self)
-        key.add_to_resource_policy(_through_services(stack, ["dynamodb", "s3"]))
+        key.add_to_resource_policy(_through_services(stack, ["dynamodb", "s3", "secretsmanager"]))
         key.add_to_resource_policy(_for_logs(stack))
         return key
 

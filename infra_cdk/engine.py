@@ -8,10 +8,11 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra_cdk.data import Data
-from infra_cdk.functions import function_arn, machines_arn
 from infra_cdk.log_groups import encrypted_log_group
 from infra_cdk.nag import acknowledge
+from infra_cdk.names import function_arn, machines_arn
 from infra_cdk.queues import dead_letters
+from infra_cdk.roles import TRACE
 from infra_cdk.stages import Stage
 
 CALLED = ("run_node", "record_execution")
@@ -29,6 +30,10 @@ LOG_DELIVERY = (
     "logs:DescribeLogGroups",
 )
 """What Step Functions asks of a role to write to a log group; these know no narrower resource than all."""
+
+
+SAMPLING = ("xray:GetSamplingRules", "xray:GetSamplingTargets")
+"""What a service asks for that decides by itself which runs are traced."""
 
 
 class Engine(Construct):
@@ -54,13 +59,16 @@ class Engine(Construct):
                     statements=[
                         iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=functions),
                         iam.PolicyStatement(actions=list(LOG_DELIVERY), resources=["*"]),
+                        iam.PolicyStatement(actions=[*TRACE, *SAMPLING], resources=["*"]),
                     ]
                 )
             },
         )
         acknowledge(
             self.role,
-            {"AwsSolutions-IAM5[Resource::*]": "log deliveries are no resources that could be named"},
+            {
+                "AwsSolutions-IAM5[Resource::*]": "log deliveries and traces are no resources that could be named"
+            },
         )
 
     def report_ends(self, record_execution: lambda_.IFunction) -> None:

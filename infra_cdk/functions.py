@@ -13,22 +13,31 @@ from flowker.adapters import keys
 from flowker.compiler.policy import EXECUTION_SECONDS, SLACK_SECONDS
 from flowker.http.routes import FALLBACK, PUBLIC, ROUTES
 from infra_cdk.data import Data
+from infra_cdk.engine import Engine
+from infra_cdk.grants import AuthSecret, Calls, Machines, Payloads, Secrets, Sockets, Timers
 from infra_cdk.log_groups import encrypted_log_group
 from infra_cdk.nag import acknowledge
-from infra_cdk.permissions import PERMISSIONS, Machines, Payloads, Secrets, needs
+from infra_cdk.names import function_arn, machines_arn
+from infra_cdk.permissions import BARE, PERMISSIONS, needs
 from infra_cdk.queues import dead_letters
 from infra_cdk.roles import FunctionRole, Names
+from infra_cdk.schedules import FlowSchedules
+from infra_cdk.secrets import Secrets as StageSecrets
+from infra_cdk.socket_api import SocketApi
 from infra_cdk.stages import Stage
 
 ACCEPTED = {
     "AwsSolutions-L1": "the layers are built and tested for this version; the next one is a change of its own",
     "Serverless-LambdaLatestVersion": "the layers are built and tested for this version; the next one is a change of its own",
     "Serverless-LambdaDLQ": "callers wait for their answer, or have a queue of their own for what fails",
-    "Serverless-LambdaTracing": "the tracer costs 0.4 s at every cold start; logs have the ids that tie a request together",
 }
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 FOLDER = Path(__file__).resolve().parents[1] / "functions"
 HTTP_FUNCTIONS = frozenset({*(route.function for route in ROUTES), FALLBACK})
+QUEUES = {"append_audit": "change-feed", "push_updates": "socket-updates", "run_schedule": "schedules"}
+"""Where goes what a function has to give up, by its name."""
+CALLED = {"run_script": "FLOWKER_RUN_SCRIPT", "push_updates": "FLOWKER_PUSH_UPDATES"}
+"""How a function that is called by others is named to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +73,18 @@ SIZES: Mapping[str, Size] = {
         EXECUTION_SECONDS + SLACK_SECONDS,
         "waits for providers; no node may take longer than an execution",
     ),
+    "run_schedule": Size(512, 30, "as webhooks, and nobody waits for it"),
     "record_execution": Size(512, 30, "one read, one write"),
     "append_audit": Size(1024, 60, "a batch of notices takes a transaction for every few of them"),
+    "auth": Size(
+        1769, _ANSWER, "Argon2id takes a whole CPU and 64 MB for a tenth of a second, for each password"
+    ),
+    "accounts": Size(1769, _ANSWER, "as auth"),
+    "flows": Size(1024, _ANSWER, "reads and checks YAML of up to a megabyte"),
+    "runs": Size(1024, _ANSWER, "as executions"),
+    "websocket": Size(512, _ANSWER, "a token, a read and a write for each socket"),
+    "push_updates": Size(1024, 60, "posts to sixteen sockets at a time"),
+    "run_script": Size(1024, 10, "a script has a second and 64 MB, and is all CPU"),
     "reconcile": Size(1024, 55, "ends before the next minute's begins, which goes on where it stopped"),
 }
 """Chosen from measured import times and the work itself, not yet from bills: revisit with the dashboard's durations."""
@@ -83,18 +102,49 @@ class Functions(Construct):
     """`all` by the names of their folders."""
 
     def __init__(
-        self, scope: Construct, stage: Stage, data: Data, machine_role: str, files: LayerFiles
+        self,
+        scope: Construct,
+        stage: Stage,
+        data: Data,
+        engine: Engine,
+        sockets: SocketApi,
+        schedules: FlowSchedules,
+        secrets: StageSecrets,
+        files: LayerFiles,
     ) -> None:
         super().__init__(scope, "functions")
         self._stage = stage
         self._data = data
-        self._machine_role = machine_role
-        self.stream_dead_letters = dead_letters(self, stage, "change-feed")
+        self._engine = engine
+        self._sockets = sockets
+        self._schedules = schedules
+        self._secrets = secrets
+        self.dead_letters = {name: dead_letters(self, stage, queue) for name, queue in QUEUES.items()}
         self._layers = [self._layer("core", files.core), self._layer("vendor", files.vendor)]
         self._names = self._arns()
         self.logs: dict[str, logs.LogGroup] = {}
         self.all = {name: self._function(name) for name in SIZES}
+        for name in ("push_updates", "run_schedule"):
+            self._put_aside(name)
         acknowledge(self, ACCEPTED)
+        acknowledge(
+            self.all[BARE], {"Serverless-LambdaTracing": "it has no permissions at all, not even that"}
+        )
+
+    def _put_aside(self, name: str) -> None:
+        """Of what nobody waits for: try it again, then keep the request with the reason."""
+        lambda_.CfnEventInvokeConfig(
+            self,
+            f"{name}_invocations",
+            function_name=self.all[name].function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=2,
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(
+                    destination=self.dead_letters[name].queue_arn
+                )
+            ),
+        )
 
     def _layer(self, name: str, archive: Path) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
@@ -130,27 +180,58 @@ class Functions(Construct):
             ).role.without_policy_updates(),
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
+            application_log_level_v2=lambda_.ApplicationLogLevel[self._stage.log_level],
+            tracing=lambda_.Tracing.DISABLED if name == BARE else lambda_.Tracing.ACTIVE,
             environment=self._environment(name),
         )
 
     def _environment(self, name: str) -> dict[str, str]:
         """The variables of `flowker.settings` that the function reads something from."""
-        stage, names = self._stage, self._names
-        environment = {"FLOWKER_STAGE": stage.name, "FLOWKER_DEPLOYMENT_MODE": "byoc"}
-        if name in HTTP_FUNCTIONS:
-            environment["FLOWKER_CORS_ORIGINS"] = stage.cors_origins
-            environment["FLOWKER_FAULT_INJECTION"] = str(stage.fault_injection).lower()
-            if name not in PUBLIC:
-                environment["FLOWKER_API_KEYS"] = stage.api_keys
+        if name == BARE:
+            return {}
+        return {
+            "FLOWKER_STAGE": self._stage.name,
+            "FLOWKER_DEPLOYMENT_MODE": "byoc",
+            "FLOWKER_METRICS": "true",
+            **(self._for_requests(name) if name in HTTP_FUNCTIONS else {}),
+            **self._for_grants(name),
+            **{
+                variable: self.arn(called)
+                for called, variable in CALLED.items()
+                if any(isinstance(grant, Calls) and called in grant.functions for grant in PERMISSIONS[name])
+            },
+        }
+
+    def _for_requests(self, name: str) -> dict[str, str]:
+        stage = self._stage
+        return {
+            "FLOWKER_CORS_ORIGINS": stage.cors_origins,
+            "FLOWKER_FAULT_INJECTION": str(stage.fault_injection).lower(),
+            "FLOWKER_ORIGIN_SECRET": self._secrets.origin.unsafe_unwrap() if stage.edge else "",
+            **({} if name in PUBLIC else {"FLOWKER_API_KEYS": stage.api_keys}),
+        }
+
+    def _for_grants(self, name: str) -> dict[str, str]:
+        """What it has to know to make use of its permissions."""
+        found: dict[str, str] = {}
         if needs(name, Payloads):
-            environment["FLOWKER_BUCKET"] = self._data.bucket.bucket_name
+            found["FLOWKER_BUCKET"] = self._data.bucket.bucket_name
         if needs(name, Secrets):
-            environment["FLOWKER_KMS_KEY"] = self._data.key.key_arn
+            found["FLOWKER_KMS_KEY"] = self._data.key.key_arn
+        if needs(name, AuthSecret):
+            found["FLOWKER_AUTH_SECRET"] = self._secrets.auth.secret_arn
+            found["FLOWKER_ADMIN_EMAIL"] = self._stage.admin_email
+        if needs(name, Sockets):
+            found["FLOWKER_SOCKET_ENDPOINT"] = self._sockets.endpoint
+        if needs(name, Timers):
+            found["FLOWKER_RUN_SCHEDULE"] = self.arn("run_schedule")
+            found["FLOWKER_SCHEDULER_ROLE"] = self._schedules.role.role_arn
         if Machines("CreateStateMachine") in PERMISSIONS[name]:
-            environment["FLOWKER_RUN_NODE"] = self.arn("run_node")
-            environment["FLOWKER_RECORD_EXECUTION"] = self.arn("record_execution")
-            environment["FLOWKER_STATE_MACHINE_ROLE"] = names.machine_role
-        return environment
+            found["FLOWKER_RUN_NODE"] = self.arn("run_node")
+            found["FLOWKER_RECORD_EXECUTION"] = self.arn("record_execution")
+            found["FLOWKER_STATE_MACHINE_ROLE"] = self._names.machine_role
+            found["FLOWKER_STATE_MACHINE_LOGS"] = self._engine.log_group.log_group_arn
+        return found
 
     def arn(self, name: str) -> str:
         """Known before the function is: state machines' role and definitions name functions, and functions name the role."""
@@ -163,27 +244,13 @@ class Functions(Construct):
             bucket=data.bucket.bucket_arn,
             key=data.key.key_arn,
             machines=machines_arn(self, self._stage),
-            machine_role=self._machine_role,
+            machine_role=self._engine.role.role_arn,
             provider_roles=self._stage.provider_roles,
             stream=str(data.tables[keys.EXECUTIONS].table_stream_arn),
-            dead_letters=self.stream_dead_letters.queue_arn,
+            auth_secret=self._secrets.auth.secret_arn,
+            functions={name: self.arn(name) for name in SIZES},
+            sockets=self._sockets.connections,
+            timers=self._schedules.timers,
+            timer_role=self._schedules.role.role_arn,
+            dead_letters={name: queue.queue_arn for name, queue in self.dead_letters.items()},
         )
-
-
-def function_arn(scope: Construct, stage: Stage, name: str) -> str:
-    return cdk.Stack.of(scope).format_arn(
-        service="lambda",
-        resource="function",
-        resource_name=f"{stage.prefix}-{name}",
-        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-    )
-
-
-def machines_arn(scope: Construct, stage: Stage) -> str:
-    """All state machines that activation makes in this stage."""
-    return cdk.Stack.of(scope).format_arn(
-        service="states",
-        resource="stateMachine",
-        resource_name=f"{stage.prefix}-*",
-        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-    )

@@ -8,13 +8,13 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from flowker.adapters import keys
+from flowker.model.telemetry import Metric
 from infra_cdk.functions import HTTP_FUNCTIONS, Functions
 from infra_cdk.nag import acknowledge
 from infra_cdk.stages import Stage
@@ -22,26 +22,40 @@ from infra_cdk.stages import Stage
 RUNBOOK = "docs/operations.md"
 FIVE_MINUTES = cdk.Duration.minutes(5)
 
-PROVIDERS_FAILED, NODES_FAILED = "ProviderCallsToBeRepeated", "NodesFailed"
-NODES_BROKE, REFUSALS_LOST = "NodesFailedUnexpectedly", "RefusalsNotRecorded"
 
-
-@dataclass(frozen=True, slots=True)
-class LogMetric:
-    """Counts log lines of some functions: those with this message and, where one is named, this error."""
-
-    name: str
-    functions: frozenset[str]
-    message: str
-    error: str = ""
-
-
-LOG_METRICS = (
-    LogMetric(PROVIDERS_FAILED, frozenset({"run_node"}), "node did not complete", "ProviderUnavailable*"),
-    LogMetric(NODES_FAILED, frozenset({"run_node"}), "node did not complete", "NodeFailed"),
-    LogMetric(NODES_BROKE, frozenset({"run_node"}), "node failed unexpectedly"),
-    LogMetric(REFUSALS_LOST, HTTP_FUNCTIONS, "a refusal could not be recorded"),
+OWN_ALARMS = (
+    ("nodes-broke", Metric.NODES_BROKE, 1, "nodes fail for a reason that nobody foresaw", 1),
+    ("providers-failing", Metric.PROVIDER_ERRORS, 100, "providers do not answer", 3),
+    ("circuits-opened", Metric.CIRCUITS_OPENED, 1, "a provider is not called for a while", 1),
+    ("refusals-lost", Metric.REFUSALS_LOST, 1, "refused requests are not in the audit trail", 1),
+    ("notices-unreadable", Metric.NOTICES_UNREADABLE, 1, "something is missing from the audit trail", 1),
+    ("executions-vanished", Metric.ENDED_OVERDUE, 5, "runs end without telling", 1),
+    ("unavailable", Metric.UNAVAILABLE, 20, "requests are answered 503", 2),
 )
+"""Name, metric, how many of it in five minutes, what it means, and how often in a row."""
+
+
+OUTCOMES = (
+    Metric.EXECUTIONS_STARTED,
+    Metric.EXECUTIONS_COMPLETED,
+    Metric.EXECUTIONS_FAILED,
+    Metric.EXECUTIONS_TIMED_OUT,
+    Metric.EXECUTIONS_CANCELLED,
+)
+PROVIDERS = (
+    Metric.PROVIDER_CALLS,
+    Metric.PROVIDER_ERRORS,
+    Metric.CIRCUITS_OPENED,
+    Metric.CIRCUITS_CLOSED,
+    Metric.CIRCUIT_REFUSALS,
+)
+RECONCILED = (
+    Metric.STARTED_AGAIN,
+    Metric.ENDED_OVERDUE,
+    Metric.CHAINED_LATE,
+    Metric.MACHINES_COLLECTED,
+)
+FAULTS = (Metric.NODES_BROKE, Metric.REFUSALS_LOST, Metric.NOTICES_UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +68,14 @@ class Watched:
 
 
 class Observability(Construct):
-    """Metrics from logs, alarms to a topic, a dashboard."""
+    """Alarms to a topic, and a dashboard. Beside AWS's own metrics they read those of `flowker/model/telemetry.py`, which
+    functions write into their logs."""
 
     def __init__(self, scope: Construct, stage: Stage, watched: Watched, key: kms.Key) -> None:
         super().__init__(scope, "observability")
         self._stage = stage
         self._watched = watched
         self._topic = self._alarm_topic(key)
-        for metric in LOG_METRICS:
-            self._filters(metric)
         self._alarms()
         self._dashboard()
 
@@ -88,24 +101,17 @@ class Observability(Construct):
 
     # --- metrics ------------------------------------------------------------------------------------------------------
 
-    def _filters(self, metric: LogMetric) -> None:
-        pattern = f'$.message = "{metric.message}"' + (
-            f' && $.error = "{metric.error}"' if metric.error else ""
-        )
-        for name in sorted(metric.functions):
-            logs.MetricFilter(
-                self,
-                f"{metric.name}-{name}",
-                log_group=self._watched.functions.logs[name],
-                filter_pattern=logs.FilterPattern.literal(f"{{ {pattern} }}"),
-                metric_namespace=self._stage.prefix,
-                metric_name=metric.name,
-            )
-
-    def _from_logs(self, name: str) -> cloudwatch.Metric:
+    def _own(self, metric: Metric, statistic: str = "Sum") -> cloudwatch.Metric:
         return cloudwatch.Metric(
-            namespace=self._stage.prefix, metric_name=name, statistic="Sum", period=FIVE_MINUTES
+            namespace=self._stage.prefix,
+            metric_name=metric.value,
+            statistic=statistic,
+            period=FIVE_MINUTES,
+            label=f"{metric.value} {statistic}" if metric.in_milliseconds else metric.value,
         )
+
+    def _times(self, *metrics: Metric) -> list[cloudwatch.IMetric]:
+        return [self._own(metric, statistic) for metric in metrics for statistic in ("p50", "p99")]
 
     def _aws(self, service: str, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
@@ -162,13 +168,8 @@ class Observability(Construct):
                 1,
                 f"the function {name} is throttled",
             )
-        self._alarm(
-            "nodes-broke", self._from_logs(NODES_BROKE), 1, "nodes fail for a reason that nobody foresaw"
-        )
-        self._alarm("providers-failing", self._from_logs(PROVIDERS_FAILED), 100, "providers do not answer", 3)
-        self._alarm(
-            "refusals-lost", self._from_logs(REFUSALS_LOST), 1, "refused requests are not in the audit trail"
-        )
+        for name, metric, threshold, meaning, periods in OWN_ALARMS:
+            self._alarm(name, self._own(metric), threshold, meaning, periods)
         lag = self._of_function("append_audit", "IteratorAge", "Maximum")
         self._alarm("audit-lag", lag, 60_000, "the audit trail is more than a minute behind", 2)
         silent = self._of_function("reconcile", "Invocations")
@@ -215,21 +216,24 @@ class Observability(Construct):
     def _dashboard(self) -> None:
         http = sorted(HTTP_FUNCTIONS)
         workers = sorted({*self._watched.functions.all} - HTTP_FUNCTIONS)
-        ends = (
-            "ExecutionsStarted",
-            "ExecutionsSucceeded",
-            "ExecutionsFailed",
-            "ExecutionsTimedOut",
-            "ExecutionsAborted",
-        )
         capacity = ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")
         rows: Sequence[Sequence[tuple[str, Sequence[cloudwatch.IMetric]]]] = [
             [
-                ("Executions by outcome", [self._of_machines(name) for name in ends]),
-                ("Requests", [self._of_api(name) for name in ("Count", "4xx", "5xx")]),
+                ("Executions by outcome", [self._own(metric) for metric in OUTCOMES]),
+                (
+                    "Requests",
+                    [
+                        *(self._of_api(name) for name in ("Count", "4xx", "5xx")),
+                        self._own(Metric.UNAVAILABLE),
+                    ],
+                ),
             ],
             [
                 ("Latency of the API, ms", [self._of_api("Latency", p) for p in ("p50", "p99")]),
+                (
+                    "Executions and provider calls, ms",
+                    self._times(Metric.EXECUTION_TIME, Metric.PROVIDER_TIME),
+                ),
                 (
                     "Latency of functions p99, ms",
                     [self._of_function(name, "Duration", "p99") for name in http],
@@ -241,8 +245,8 @@ class Observability(Construct):
             ],
             [
                 (
-                    "Nodes and providers",
-                    [self._from_logs(name) for name in (PROVIDERS_FAILED, NODES_FAILED, NODES_BROKE)],
+                    "Provider calls and circuit breakers",
+                    [self._own(metric) for metric in PROVIDERS],
                 ),
                 (
                     "Throttles",
@@ -253,7 +257,15 @@ class Observability(Construct):
                 ),
             ],
             [
-                ("Audit lag, ms", [self._of_function("append_audit", "IteratorAge", "Maximum")]),
+                (
+                    "Audit lag, ms",
+                    [
+                        *self._times(Metric.AUDIT_LAG),
+                        self._of_function("append_audit", "IteratorAge", "Maximum"),
+                    ],
+                ),
+                ("Reconciliation", [self._own(metric) for metric in RECONCILED]),
+                ("Should not happen", [self._own(metric) for metric in FAULTS]),
                 ("Dead letters", [self._of_queue(queue) for queue in self._watched.queues.values()]),
                 ("Errors of functions", [self._of_function(name, "Errors") for name in [*http, *workers]]),
             ],

@@ -5,64 +5,26 @@ it, and compares: a grant that is missing fails it, and so does one that nothing
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flowker.adapters import keys
 from flowker.adapters.items import Key
+from infra_cdk.grants import (
+    AuthSecret,
+    Calls,
+    ChangeFeed,
+    Grant,
+    Items,
+    Lists,
+    Machines,
+    Payloads,
+    ProviderRoles,
+    Secrets,
+    Sockets,
+    Timers,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """Items of a table, by the prefixes of their partition keys. To get includes getting in batches: how many keys are read
-    at a time is no difference of rights."""
-
-    table: str
-    actions: str
-    prefixes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """Queries of indexes of a table."""
-
-    table: str
-    indexes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Payloads:
-    """Objects of the bucket that belong to items of a table."""
-
-    table: str
-    actions: str
-    prefixes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """`GenerateDataKey` seals, `Decrypt` opens."""
-
-    actions: str
-
-
-@dataclass(frozen=True, slots=True)
-class Machines:
-    """State machines and their executions."""
-
-    actions: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderRoles:
-    """Roles that provider configurations name."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeFeed:
-    """What Lambda does in the name of the function that a stream is delivered to: read it, and put aside what fails."""
-
-
-Grant = Items | Lists | Payloads | Secrets | Machines | ProviderRoles | ChangeFeed
+BARE = "run_script"
+"""Runs what users have written, and so is given nothing: no permissions, no settings, no traces."""
 
 
 def _prefix(key: Key) -> str:
@@ -78,12 +40,24 @@ NAME = _prefix(keys.name_lock("", ""))
 WEBHOOK = _prefix(keys.webhook_route("", ""))
 PROVIDER = _prefix(keys.provider_configuration(""))
 EXECUTOR = _prefix(keys.executor_configuration(""))
+FLOW = _prefix(keys.flow_text("", 1))
+FLOWS = _prefix(keys.flow("", ""))
+SCHEDULES = _prefix(keys.schedule("", ""))
 EXECUTION = _prefix(keys.execution(""))
 IDEMPOTENCY = _prefix(keys.idempotency(""))
 BREAKER = _prefix(keys.breaker(""))
 OUTBOX = keys.outbox_of("")
 COUNTS = _prefix(keys.counts("", ""))
 COUNTED = _prefix(keys.COUNTED)
+ACCOUNT = _prefix(keys.account(""))
+ADMINS = _prefix(keys.ADMINS)
+TOKEN = _prefix(keys.revoked_token(""))
+ATTEMPTS = _prefix(keys.attempts("", 0))
+CONNECTION = _prefix(keys.connection(""))
+LISTENERS = _prefix(keys.listener("", ""))
+SOCKETS = _prefix(keys.account_socket("", ""))
+SOCKETS_DUE = _prefix(keys.socket_due(0, ""))
+ENTRY = _prefix(keys.entry("", ""))
 ENTRIES = _prefix(keys.audit_entry(1))
 HEAD = _prefix(keys.CHAIN_HEAD)
 
@@ -110,11 +84,18 @@ _CHAIN: tuple[Grant, ...] = (
     _items(keys.AUDIT, "PutItem", ENTRIES),
 )
 """Append to the audit trail. Nobody may change or delete what is in it."""
+_BEARER: tuple[Grant, ...] = (
+    AuthSecret(),
+    _items(keys.DEFINITIONS, "GetItem", ACCOUNT),
+    _items(keys.EXECUTIONS, "GetItem", TOKEN),
+)
+"""Find out whose token it is."""
 
 
 def _configurations(prefix: str) -> tuple[Grant, ...]:
     """The API of one kind of configurations."""
     return (
+        *_BEARER,
         _items(keys.DEFINITIONS, "GetItem PutItem DeleteItem", prefix),
         _items(keys.DEFINITIONS, "PutItem DeleteItem", NAME),
         _DEFINITION_LISTS,
@@ -124,14 +105,107 @@ def _configurations(prefix: str) -> tuple[Grant, ...]:
     )
 
 
+_PUSH: tuple[Grant, ...] = (
+    _items(keys.EXECUTIONS, "GetItem Query", EXECUTION),
+    _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem DeleteItem Query", LISTENERS),
+    _items(keys.EXECUTIONS, "GetItem DeleteItem", CONNECTION),
+    _items(keys.EXECUTIONS, "DeleteItem", SOCKETS, SOCKETS_DUE),
+    _payloads(keys.EXECUTIONS, "GetObject", EXECUTION),
+    Sockets("POST DELETE"),
+    Calls(("push_updates",)),
+)
+"""Tell sockets what happens."""
+_CLOSE: tuple[Grant, ...] = (
+    _items(keys.EXECUTIONS, "Query DeleteItem", SOCKETS),
+    _items(keys.EXECUTIONS, "GetItem DeleteItem", CONNECTION),
+    _items(keys.EXECUTIONS, "DeleteItem", LISTENERS, SOCKETS_DUE),
+    Sockets("DELETE"),
+)
+"""Close sockets whose token is revoked."""
+
+
+_CANCEL: tuple[Grant, ...] = (
+    _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem", EXECUTION),
+    Lists(keys.EXECUTIONS, ("by_workflow_started",)),
+    Machines("StopExecution"),
+)
+"""Cancel what an account runs."""
+_CLEAR: tuple[Grant, ...] = (
+    *_CANCEL,
+    _items(keys.DEFINITIONS, "Query DeleteItem", ACCOUNT, FLOW, FLOWS, SCHEDULES),
+    _items(keys.DEFINITIONS, "GetItem", FLOWS, SCHEDULES),
+    _items(keys.EXECUTIONS, "Query DeleteItem", ENTRY),
+    Timers("DeleteSchedule"),
+    Lists(keys.DEFINITIONS, ("by_created",)),
+)
+"""Delete what an account leaves behind."""
+
 PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
+    "auth": (
+        *_BEARER,
+        _items(keys.DEFINITIONS, "PutItem", ACCOUNT),
+        _items(keys.DEFINITIONS, "GetItem PutItem", ADMINS, NAME),
+        _items(keys.EXECUTIONS, "GetItem UpdateItem", ATTEMPTS),
+        _items(keys.EXECUTIONS, "PutItem", TOKEN),
+        *_CLOSE,
+        _ANNOUNCE_ALONE,
+    ),
+    "accounts": (
+        *_BEARER,
+        _items(keys.DEFINITIONS, "PutItem UpdateItem", ACCOUNT),
+        _items(keys.DEFINITIONS, "UpdateItem", ADMINS),
+        _items(keys.DEFINITIONS, "PutItem DeleteItem", NAME),
+        _items(keys.EXECUTIONS, "GetItem UpdateItem", ATTEMPTS),
+        Secrets("GenerateDataKey"),
+        *_CLEAR,
+        *_CLOSE,
+        _ANNOUNCE_ALONE,
+    ),
+    "flows": (
+        *_BEARER,
+        _items(keys.DEFINITIONS, "Query", ACCOUNT),
+        _items(keys.DEFINITIONS, "GetItem PutItem DeleteItem Query", FLOW, FLOWS),
+        _items(keys.DEFINITIONS, "PutItem", REVISION),
+        _items(keys.DEFINITIONS, "GetItem PutItem UpdateItem", MACHINE),
+        _payloads(keys.DEFINITIONS, "GetObject PutObject", FLOW),
+        _payloads(keys.DEFINITIONS, "PutObject", REVISION),
+        Secrets("GenerateDataKey Decrypt"),
+        _ANNOUNCE,
+        Calls(("run_script",)),
+        Machines("CreateStateMachine"),
+    ),
+    "runs": (
+        *_BEARER,
+        _items(keys.DEFINITIONS, "GetItem", FLOWS, REVISION),
+        _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem Query ConditionCheckItem", EXECUTION),
+        _items(keys.EXECUTIONS, "GetItem PutItem", IDEMPOTENCY),
+        Lists(keys.EXECUTIONS, ("by_workflow_started",)),
+        _payloads(keys.DEFINITIONS, "GetObject", REVISION),
+        _payloads(keys.EXECUTIONS, "GetObject PutObject", EXECUTION),
+        Secrets("Decrypt"),
+        _ANNOUNCE,
+        Machines("StartExecution StopExecution SendTaskSuccess"),
+    ),
+    "websocket": (
+        *_BEARER,
+        _items(keys.EXECUTIONS, "GetItem Query", EXECUTION),
+        _items(keys.EXECUTIONS, "GetItem PutItem DeleteItem", CONNECTION, SOCKETS),
+        _items(keys.EXECUTIONS, "PutItem DeleteItem", LISTENERS, SOCKETS_DUE),
+        Calls(("push_updates",)),
+    ),
+    "push_updates": (
+        *_PUSH,
+        ChangeFeed(),
+    ),
+    "run_script": (),
     "workflows": (
+        *_BEARER,
         _items(keys.DEFINITIONS, "GetItem PutItem DeleteItem", WORKFLOW),
         _items(keys.DEFINITIONS, "PutItem", REVISION),
         _items(keys.DEFINITIONS, "PutItem DeleteItem", NAME, WEBHOOK),
         _items(keys.DEFINITIONS, "GetItem UpdateItem", PROVIDER),
         _items(keys.DEFINITIONS, "GetItem", EXECUTOR),
-        _items(keys.DEFINITIONS, "Query PutItem UpdateItem", MACHINE),
+        _items(keys.DEFINITIONS, "GetItem PutItem UpdateItem", MACHINE),
         _DEFINITION_LISTS,
         _payloads(keys.DEFINITIONS, "GetObject PutObject", WORKFLOW),
         _payloads(keys.DEFINITIONS, "PutObject", REVISION),
@@ -141,6 +215,7 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
         Machines("CreateStateMachine"),
     ),
     "executions": (
+        *_BEARER,
         _items(keys.DEFINITIONS, "GetItem", WORKFLOW, REVISION),
         _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem Query", EXECUTION),
         _items(keys.EXECUTIONS, "GetItem PutItem", IDEMPOTENCY),
@@ -152,6 +227,7 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
         Machines("StartExecution StopExecution"),
     ),
     "webhooks": (
+        *_BEARER,
         _items(keys.DEFINITIONS, "GetItem", WEBHOOK),
         _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem", EXECUTION),
         _items(keys.EXECUTIONS, "PutItem", IDEMPOTENCY),
@@ -161,38 +237,62 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
     ),
     "provider_configurations": (*_configurations(PROVIDER), ProviderRoles()),
     "executors": _configurations(EXECUTOR),
-    "catalog": (Lists(keys.DEFINITIONS, ("by_name",)),),
+    "catalog": (
+        *_BEARER,
+        Lists(keys.DEFINITIONS, ("by_name",)),
+    ),
     "dashboards": (
+        *_BEARER,
         _items(keys.EXECUTIONS, "Query", COUNTS, OUTBOX),
         _items(keys.EXECUTIONS, "GetItem", COUNTED),
         Lists(keys.EXECUTIONS, ("by_started",)),
     ),
     "audit_events": (
+        *_BEARER,
         _items(keys.AUDIT, "GetItem Query", ENTRIES),
         _items(keys.AUDIT, "GetItem", HEAD),
         _AUDIT_LISTS,
     ),
     "health": (_items(keys.DEFINITIONS, "GetItem", WORKFLOW), Machines("ListStateMachines")),
     "api_docs": (),
-    "not_found": (),
+    "not_found": _BEARER,
     "run_node": (
-        _items(keys.DEFINITIONS, "GetItem", REVISION, PROVIDER, EXECUTOR),
-        _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem", EXECUTION),
-        _items(keys.EXECUTIONS, "GetItem PutItem", BREAKER),
+        _items(keys.DEFINITIONS, "GetItem", REVISION, PROVIDER, EXECUTOR, FLOWS, ACCOUNT),
+        _items(keys.DEFINITIONS, "GetItem PutItem DeleteItem Query", SCHEDULES),
+        Timers("CreateSchedule UpdateSchedule DeleteSchedule"),
+        _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem ConditionCheckItem", EXECUTION),
+        _items(keys.EXECUTIONS, "GetItem PutItem", BREAKER, ENTRY),
+        _items(keys.EXECUTIONS, "Query DeleteItem", ENTRY),
         _payloads(keys.DEFINITIONS, "GetObject", REVISION, PROVIDER, EXECUTOR),
         _payloads(keys.EXECUTIONS, "GetObject PutObject", EXECUTION),
         Secrets("Decrypt"),
         _ANNOUNCE_ALONE,
         ProviderRoles(),
+        Calls(("run_script",)),
+        Machines("StartExecution SendTaskSuccess"),
     ),
-    "record_execution": (_items(keys.EXECUTIONS, "GetItem UpdateItem", EXECUTION), _ANNOUNCE),
+    "run_schedule": (
+        _items(keys.DEFINITIONS, "GetItem PutItem DeleteItem", SCHEDULES),
+        _items(keys.DEFINITIONS, "GetItem", FLOWS, REVISION),
+        _items(keys.EXECUTIONS, "GetItem PutItem", IDEMPOTENCY),
+        _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem", EXECUTION),
+        _payloads(keys.DEFINITIONS, "GetObject", REVISION),
+        Secrets("Decrypt"),
+        _ANNOUNCE,
+        Machines("StartExecution"),
+        Timers("DeleteSchedule"),
+    ),
+    "record_execution": (_items(keys.EXECUTIONS, "GetItem PutItem UpdateItem", EXECUTION), _ANNOUNCE),
     "append_audit": (*_CHAIN, ChangeFeed()),
     "reconcile": (
         *_CHAIN,
         _items(keys.EXECUTIONS, "Query", OUTBOX),
-        _items(keys.EXECUTIONS, "GetItem UpdateItem Query", EXECUTION),
-        Lists(keys.EXECUTIONS, ("by_completed",)),
-        _payloads(keys.EXECUTIONS, "GetObject", EXECUTION),
+        *_PUSH,
+        *_CLEAR,
+        *_CLOSE,
+        _items(keys.EXECUTIONS, "Query", SOCKETS_DUE),
+        _items(keys.EXECUTIONS, "DeleteItem", EXECUTION),
+        Lists(keys.EXECUTIONS, ("by_started", "by_completed")),
         _ANNOUNCE,
         _items(keys.DEFINITIONS, "GetItem", WORKFLOW),
         _items(keys.DEFINITIONS, "Query UpdateItem DeleteItem", MACHINE),

@@ -11,8 +11,22 @@ from constructs import Construct
 
 from flowker.adapters import keys
 from flowker.adapters.items import Key
+from infra_cdk.grants import (
+    AuthSecret,
+    Calls,
+    ChangeFeed,
+    Grant,
+    Items,
+    Lists,
+    Machines,
+    Payloads,
+    ProviderRoles,
+    Secrets,
+    Sockets,
+    Timers,
+)
 from infra_cdk.nag import acknowledge
-from infra_cdk.permissions import ChangeFeed, Grant, Items, Lists, Machines, Payloads, ProviderRoles, Secrets
+from infra_cdk.permissions import BARE
 
 CONTEXT = {"kms:EncryptionContext:app": "flowker"}
 """What `KmsCipher` seals data keys with: the key's other uses, such as those of DynamoDB, are not opened by it."""
@@ -20,6 +34,8 @@ _WIDE = (
     "payloads are named by their content, state machines by their definition, roles by whoever configures a provider; a few "
     "actions that list know no resource. Within that, tests/infra/test_permissions.py holds roles to what is used."
 )
+TRACE = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+"""What Lambda does in the name of the function; these know no narrower resource than all."""
 READ_STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 
 
@@ -34,9 +50,16 @@ class Names:
     """Of all state machines; `:execution:` in place of `:stateMachine:` gives their executions."""
     machine_role: str
     provider_roles: Sequence[str]
+    auth_secret: str
+    functions: Mapping[str, str]
+    timers: str
+    """Of all schedules that flows make."""
+    timer_role: str
+    sockets: str
+    """Of all sockets, with any method."""
     stream: str
-    dead_letters: str
-    """Of the stream."""
+    dead_letters: Mapping[str, str]
+    """Of functions that something is given up for, by their names."""
 
 
 class FunctionRole(Construct):
@@ -46,7 +69,13 @@ class FunctionRole(Construct):
         self, scope: Construct, name: str, grants: Sequence[Grant], names: Names, log_group: logs.ILogGroup
     ) -> None:
         super().__init__(scope, f"{name}_role")
-        statements = [*_logging(log_group), *_statements(grants, names)]
+        statements = [
+            *_logging(log_group),
+            *(() if name == BARE else _tracing()),
+            *_statements(grants, names),
+        ]
+        if name in names.dead_letters:
+            statements.append(allow(["sqs:SendMessage"], [names.dead_letters[name]]))
         self.role = iam.Role(
             self,
             "Role",
@@ -89,6 +118,10 @@ def _logging(log_group: logs.ILogGroup) -> Iterator[iam.PolicyStatement]:
     yield allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
 
 
+def _tracing() -> Iterator[iam.PolicyStatement]:
+    yield allow(list(TRACE), ["*"])
+
+
 def _statements(grants: Sequence[Grant], names: Names) -> Iterator[iam.PolicyStatement]:
     yield from _item_statements([grant for grant in grants if isinstance(grant, Items)], names)
     if any(isinstance(grant, Payloads) and "GetObject" in grant.actions for grant in grants):
@@ -105,17 +138,39 @@ def _statements(grants: Sequence[Grant], names: Names) -> Iterator[iam.PolicySta
                     [f"s3:{action}" for action in actions.split()],
                     [f"{names.bucket}/{folder}*" for folder in folders],
                 )
-            case Secrets(actions):
-                opened = [f"kms:{action}" for action in actions.split()]
-                yield allow(opened, [names.key], {"StringEquals": CONTEXT})
-            case Machines(actions):
-                yield from _machine_statements(actions.split(), names)
-            case ProviderRoles():
-                yield allow(["sts:AssumeRole"], names.provider_roles)
-            case ChangeFeed():
-                yield allow(list(READ_STREAM), [names.stream])
-                yield allow(["dynamodb:ListStreams"], ["*"])  # knows no narrower resource
-                yield allow(["sqs:SendMessage"], [names.dead_letters])
+            case _:
+                yield from _others(grant, names)
+
+
+def _others(grant: Grant, names: Names) -> Iterator[iam.PolicyStatement]:
+    """Of grants that are about neither items nor their payloads."""
+    match grant:
+        case Secrets(actions):
+            opened = [f"kms:{action}" for action in actions.split()]
+            yield allow(opened, [names.key], {"StringEquals": CONTEXT})
+        case Machines(actions):
+            yield from _machine_statements(actions.split(), names)
+        case ProviderRoles():
+            yield allow(["sts:AssumeRole"], names.provider_roles)
+        case AuthSecret():
+            yield allow(["secretsmanager:GetSecretValue"], [names.auth_secret])
+        case Calls(functions):
+            yield allow(["lambda:InvokeFunction"], [names.functions[each] for each in functions])
+        case Sockets(methods):
+            sockets = [names.sockets.replace("/*/@", f"/{method}/@") for method in methods.split()]
+            yield allow(["execute-api:ManageConnections"], sockets)
+        case Timers(actions):
+            yield from _timer_statements(actions.split(), names)
+        case ChangeFeed():
+            yield allow(list(READ_STREAM), [names.stream])
+            yield allow(["dynamodb:ListStreams"], ["*"])  # knows no narrower resource
+
+
+def _timer_statements(actions: Sequence[str], names: Names) -> Iterator[iam.PolicyStatement]:
+    yield allow([f"scheduler:{action}" for action in actions], [names.timers])
+    if "CreateSchedule" in actions:
+        service = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+        yield allow(["iam:PassRole"], [names.timer_role], service)
 
 
 def folder(table: str, prefix: str) -> str:

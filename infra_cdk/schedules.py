@@ -1,4 +1,4 @@
-"""What happens by the clock: `reconcile`, every minute."""
+"""What happens by the clock: `reconcile`, every minute, and flows when their schedules are due."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -7,6 +7,7 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from infra_cdk.nag import acknowledge
+from infra_cdk.names import function_arn
 from infra_cdk.stages import Stage
 
 
@@ -18,24 +19,7 @@ class Schedules(Construct):
         reconcile.configure_async_invoke(retry_attempts=0, max_event_age=cdk.Duration.minutes(1))
         reason = "what one minute misses, the next one does; an alarm tells when it does not run"
         acknowledge(reconcile, {"Serverless-LambdaAsyncFailureDestination": reason})
-        role = iam.Role(
-            self,
-            "Role",
-            description="Flowker: schedules",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
-            ),
-            inline_policies={
-                "flowker": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(
-                            actions=["lambda:InvokeFunction"], resources=[reconcile.function_arn]
-                        )
-                    ]
-                )
-            },
-        )
+        role = _calling(self, "schedules", reconcile.function_arn)
         scheduler.CfnSchedule(
             self,
             "Reconcile",
@@ -51,3 +35,33 @@ class Schedules(Construct):
                 ),
             ),
         )
+
+
+class FlowSchedules(Construct):
+    """The group of the schedules that flows make while they run, and the role under which these call `run_schedule`."""
+
+    def __init__(self, scope: Construct, stage: Stage) -> None:
+        super().__init__(scope, "flow_schedules")
+        group = scheduler.CfnScheduleGroup(self, "Group", name=stage.prefix)
+        self.timers = cdk.Stack.of(self).format_arn(
+            service="scheduler", resource="schedule", resource_name=f"{group.name}/*"
+        )
+        self.role = _calling(self, "schedules of flows", function_arn(self, stage, "run_schedule"))
+
+
+def _calling(scope: Construct, purpose: str, function: str) -> iam.Role:
+    """Lets EventBridge Scheduler, on behalf of this account, call one function."""
+    return iam.Role(
+        scope,
+        "Role",
+        description=f"Flowker: {purpose}",
+        assumed_by=iam.ServicePrincipal(
+            "scheduler.amazonaws.com",
+            conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}},
+        ),
+        inline_policies={
+            "flowker": iam.PolicyDocument(
+                statements=[iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function])]
+            )
+        },
+    )

@@ -13,6 +13,7 @@ DEFAULT_REGION = "eu-central-1"
 
 _ACCOUNT, _REGION = "FLOWKER_AWS_ACCOUNT", "FLOWKER_AWS_REGION"
 _API_KEYS, _ALARM_EMAIL = "FLOWKER_API_KEYS", "FLOWKER_ALARM_EMAIL"
+_ADMIN = "FLOWKER_ADMIN_EMAIL"
 _CORS, _WEB_ACL, _ROLES = "FLOWKER_CORS_ORIGINS", "FLOWKER_WEB_ACL_ARN", "FLOWKER_PROVIDER_ROLES"
 
 SETTINGS: Mapping[str, str] = {
@@ -20,6 +21,7 @@ SETTINGS: Mapping[str, str] = {
     _REGION: f"the region; {DEFAULT_REGION} if absent",
     _API_KEYS: "`id=sha256` of each API key, with commas between them; required",
     _ALARM_EMAIL: "who is told about alarms; required but in dev",
+    _ADMIN: "the first admin of `/api/v1`, whose password is made and kept in a secret; nobody if absent",
     _CORS: "web pages that may call the API, with commas between them; none if absent",
     _WEB_ACL: "ARN of a web ACL of WAF for CloudFront, which is made in us-east-1; none if absent",
     _ROLES: "ARNs or patterns of the roles that provider configurations may use, with commas between them; "
@@ -31,6 +33,7 @@ EXAMPLE: Mapping[str, str] = {
     _ACCOUNT: "123456789012",
     _API_KEYS: f"example={'0' * 64}",
     _ALARM_EMAIL: "operations@example.com",
+    _ADMIN: "admin@example.com",
 }
 """Enough to look at what would be made: `make synth` takes these where the environment says nothing."""
 
@@ -50,6 +53,8 @@ class Stage:
     """Whether CloudFront stands in front of the API."""
     fault_injection: bool
     """Whether requests may ask to fail, so that clients can be tested."""
+    log_level: str
+    """`DEBUG` also tells what goes well, which costs as much again as everything else that is logged."""
     log_days: int
     requests_per_second: int
     burst: int
@@ -61,6 +66,7 @@ class Stage:
     region: str = DEFAULT_REGION
     api_keys: str = ""
     alarm_email: str = ""
+    admin_email: str = ""
     cors_origins: str = ""
     web_acl: str = ""
     provider_roles: tuple[str, ...] = ()
@@ -77,6 +83,7 @@ _CHOICES = (
         durable=False,
         edge=False,
         fault_injection=True,
+        log_level="DEBUG",
         log_days=7,
         requests_per_second=100,
         burst=200,
@@ -86,20 +93,22 @@ _CHOICES = (
         durable=True,
         edge=True,
         fault_injection=False,
+        log_level="INFO",
         log_days=30,
         requests_per_second=500,
         burst=1000,
-        reserved={"webhooks": 50, "run_node": 100},
+        reserved={"webhooks": 50, "run_node": 100, "run_script": 50},
     ),
     Stage(
         name="prod",
         durable=True,
         edge=True,
         fault_injection=False,
+        log_level="INFO",
         log_days=365,
         requests_per_second=2000,
         burst=4000,
-        reserved={"webhooks": 200, "run_node": 400},
+        reserved={"webhooks": 200, "run_node": 400, "run_script": 200},
     ),
 )
 STAGES: Mapping[str, Stage] = {stage.name: stage for stage in _CHOICES}
@@ -123,6 +132,7 @@ def stage_of(name: str, env: Mapping[str, str]) -> Stage:
         region=given[_REGION] or DEFAULT_REGION,
         api_keys=given[_API_KEYS],
         alarm_email=given[_ALARM_EMAIL],
+        admin_email=given[_ADMIN],
         cors_origins=given[_CORS],
         web_acl=given[_WEB_ACL],
         provider_roles=roles or ("arn:aws:iam::*:role/flowker-provider-*",),
@@ -130,7 +140,7 @@ def stage_of(name: str, env: Mapping[str, str]) -> Stage:
 
 
 _FIXED = (
-    "name", "durable", "edge", "fault_injection", "log_days", "requests_per_second", "burst", "reserved",
+    "name", "durable", "edge", "fault_injection", "log_level", "log_days", "requests_per_second", "burst", "reserved",
 )  # fmt: skip
 
 
@@ -150,7 +160,7 @@ def _wrong(given: Mapping[str, str]) -> list[str]:
     ):
         problems.append(f"{_WEB_ACL} is not the ARN of a web ACL of us-east-1")
     try:  # the functions would refuse to start with what they cannot read
-        Settings.from_env({name: given[name] for name in (_API_KEYS, _CORS)})
+        Settings.from_env({name: given[name] for name in (_API_KEYS, _CORS, _ADMIN)})
     except ValueError as problem:
         problems.append(str(problem))
     return problems

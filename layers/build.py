@@ -31,8 +31,24 @@ PLATFORM = "aarch64-manylinux_2_28"
 MOUNTED = "/opt/python"
 """Where the runtime has a layer's folder `python`; what tracebacks show."""
 
-SERVICES = ("dynamodb", "kms", "s3", "stepfunctions", "sts")
+SERVICES = (
+    "apigatewaymanagementapi", "dynamodb", "kms", "lambda", "s3", "scheduler", "secretsmanager",
+    "stepfunctions", "sts",
+)  # fmt: skip
 """What the adapters make boto3 clients of."""
+UNUSED = (
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*",
+    "boto3/data",
+    "boto3/examples",
+    "jsonschema/benchmarks",
+    "jsonschema/tests",
+    "pydantic/v1",
+    "cffi",
+    "dateutil/zoneinfo/*.tar.gz",
+    "pycparser",
+)
+"""Files that nothing of ours loads: a page of somebody else's, resources beside clients, an older version, tests, what only
+makes bindings, time zones that come with tzdata."""
 MOST_BYTES = 60_000_000
 """Of both layers together, unpacked. Lambda's limit is 250 MB, but what is unpacked is also loaded at a cold start."""
 
@@ -133,7 +149,7 @@ def vendor(folder: Path, *, for_this_interpreter: bool = False) -> None:
 
 
 def _surplus(folder: Path) -> Iterable[Path]:
-    """Commands, the installer's notes, byte-code of another Python, and data of services that are not called."""
+    """Commands, the installer's notes, byte-code of another Python, data of services that are not called, and `UNUSED`."""
     yield from (path for path in [folder / "bin", folder / ".lock"] if path.exists())
     yield from [
         path
@@ -144,6 +160,7 @@ def _surplus(folder: Path) -> Iterable[Path]:
     yield from list(folder.rglob("__pycache__"))
     data = folder / "botocore" / "data"
     yield from [path for path in data.iterdir() if path.is_dir() and path.name not in SERVICES]
+    yield from [path for pattern in UNUSED for path in folder.glob(pattern)]
 
 
 def export() -> str:

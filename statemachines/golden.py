@@ -1,7 +1,7 @@
 """Rewrite the goldens from the graphs: `python -m statemachines.golden`; with `--check`, only tell which are out of date.
 
-An example is a folder with `workflow.json`, a graph as a user would post it. Its golden is `definition.asl.json`, compiled
-from the first trigger; each further trigger has a `definition.<trigger>.asl.json`.
+An example is a folder with `workflow.json`, a graph as a user would post it, or with `flow.yaml`. Its golden is
+`definition.asl.json`, compiled from the first trigger; each further trigger has a `definition.<trigger>.asl.json`.
 """
 
 import json
@@ -11,19 +11,44 @@ from pathlib import Path
 from typing import Any
 
 from flowker.compiler.compile import compile_graph
+from flowker.compiler.flows.check import check
+from flowker.compiler.flows.compile import compile_flow
+from flowker.compiler.flows.graph import graph_of as graph_of_flow
 from flowker.compiler.topology import entries
 from flowker.model import exact_json
-from flowker.model.graph import Graph
+from flowker.model.graph import Graph, Node
+from flowker.nodes.flow.base import Shape
+from flowker.nodes.flow.registry import FLOW_NODE_TYPES
 from flowker.usecases.activation import without_tokens
 from flowker.usecases.drafts import draft
 
 HERE = Path(__file__).parent
 WIDTH = 110
+LONGEST = 86_400
+"""Seconds that a run of an example may take."""
 
 
 def examples() -> list[Path]:
     """The folders of all examples, in alphabetical order."""
     return sorted(path.parent for path in HERE.glob("*/workflow.json"))
+
+
+def flow_examples() -> list[Path]:
+    """The folders of all examples that are flows."""
+    return sorted(path.parent for path in HERE.glob("*/flow.yaml"))
+
+
+def flow_definition(example: Path) -> dict[str, Any]:
+    """What storing the example would publish. Scripts are not looked at: no state machine depends on them."""
+    checked = check((example / "flow.yaml").read_text(), FLOW_NODE_TYPES, lambda scripts: ())
+    if checked.document is None:
+        raise ValueError(f"{example.name}: {checked.problems}")
+    graph = graph_of_flow(checked.document, checked.document.version or "")
+    return compile_flow(graph, LONGEST, _shape).definition
+
+
+def _shape(node: Node) -> Shape:
+    return FLOW_NODE_TYPES[node.settings["type"]].shape(node.settings["params"])
 
 
 def graph_of(example: Path) -> Graph:
@@ -39,6 +64,8 @@ def golden_name(graph: Graph, entry: str) -> str:
 
 def definitions(example: Path) -> dict[Path, str]:
     """What the goldens of an example should say, by file."""
+    if (example / "flow.yaml").exists():
+        return {example / "definition.asl.json": text_of(flow_definition(example))}
     graph = graph_of(example)
     return {
         example / golden_name(graph, entry): text_of(compile_graph(graph, entry).definition)
@@ -71,6 +98,9 @@ def followers(state: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _branches_in_reading_order(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    if state["Type"] == "Map":
+        processor = state["ItemProcessor"]
+        return {**state, "ItemProcessor": {**processor, "States": in_reading_order(processor)}}
     if state["Type"] != "Parallel":
         return state
     branches = [{**branch, "States": in_reading_order(branch)} for branch in state["Branches"]]
@@ -95,7 +125,11 @@ def laid_out(value: Any, indent: int = 0, used: int = 0) -> str:
 
 def outdated() -> dict[Path, str | None]:
     """The goldens that differ from what they should say, with that text; None for files that should not be there."""
-    wanted = {path: text for example in examples() for path, text in definitions(example).items()}
+    wanted = {
+        path: text
+        for example in [*examples(), *flow_examples()]
+        for path, text in definitions(example).items()
+    }
     stale: dict[Path, str | None] = {
         path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text
     }

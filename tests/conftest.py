@@ -1,11 +1,13 @@
 """Options of the whole suite, and what all of it may listen to."""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from flowker.observability import logger
+from tests.postgres import Postgres, binaries, running
 
 
 @pytest.fixture
@@ -15,6 +17,18 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     standard.addHandler(caplog.handler)
     yield caplog
     standard.removeHandler(caplog.handler)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    programs = binaries()
+    if programs is not None:
+        with running(programs) as server:
+            yield server
+        return
+    missing = "PostgreSQL is not installed: Debian's package is called postgresql"
+    pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

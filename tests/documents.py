@@ -1,8 +1,10 @@
-"""Documents whose commands are run: `sh` blocks are commands, the `json` block after one is what they print.
+"""Documents whose commands are run: `sh` blocks are commands, the `json` or `text` block after
+one is what they print.
 
 In what is shown, `…`, ids, times, durations and ports may stand for anything.
 """
 
+import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ def blocks(document: Path) -> list[Block]:
     fenced = BLOCK.findall(document.read_text())
     following = [*fenced[1:], ("", "")]
     return [
-        Block(text, after.splitlines() if kind == "json" else [])
+        Block(text, after.splitlines() if kind in ("json", "text") else [])
         for (language, text), (kind, after) in zip(fenced, following, strict=True)
         if language == "sh"
     ]
@@ -54,7 +56,12 @@ def run(found: list[Block], folder: Path, replace: dict[str, str]) -> list[list[
         assert old in script, old
         script = script.replace(old, new)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, check=False
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env={**os.environ, "XDG_CONFIG_HOME": str(folder)},  # the `flowker` command keeps its token there
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return [part.strip().splitlines() for part in done.stdout.split(MARK)[:-1]]

@@ -1,6 +1,6 @@
 """Stand-ins for the outside world. Each is held to the contract tests of what it stands for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -20,9 +20,11 @@ from flowker.adapters.table_rules import check_item, check_keys, check_query, ch
 from flowker.compiler.compile import content_name
 from flowker.errors import StoreUnavailable
 from flowker.model.exact_json import Json
-from flowker.model.execution import Execution
+from flowker.model.execution import Execution, run_name
 from flowker.model.outbound import CallFailed, OutboundRequest, OutboundResponse
+from flowker.model.schedule import Schedule
 from flowker.model.workflow import MachineType
+from flowker.ports.sockets import Posted
 
 
 class MemoryTable:
@@ -121,6 +123,9 @@ class PlainCipher:
     def seal(self, plain: bytes, context: str) -> bytes:
         return f"sealed for {context}:".encode() + plain
 
+    def stale(self, sealed: bytes) -> bool:
+        return False
+
     def open(self, sealed: bytes, context: str) -> bytes:
         prefix = f"sealed for {context}:".encode()
         if not sealed.startswith(prefix):
@@ -149,7 +154,12 @@ class RecordingMachines:
         self._forgetful = forgetful
         self.definitions: dict[str, Json] = {}
         self.started: list[str] = []
+        self.resumed: list[tuple[str, Mapping[str, Json]]] = []
+        """The names of the legs, and where each begins."""
         self.stopped: list[str] = []
+        self.waiting: set[str] = set()
+        """Tokens that some task waits for."""
+        self.answers: dict[str, Json] = {}
         self.unavailable = False
 
     def reference(self, definition: Json, kind: MachineType) -> str:
@@ -169,6 +179,22 @@ class RecordingMachines:
             self.started.append(execution.id)
         return self._forgetful
 
+    def resume(self, execution: Execution, at: Mapping[str, Json], leg: int) -> None:
+        if self.unavailable:
+            raise StoreUnavailable("throttled")
+        name = run_name(execution.id, leg)
+        if name not in dict(self.resumed):
+            self.resumed.append((name, dict(at)))
+
+    def answer(self, token: str, output: Json) -> bool:
+        if self.unavailable:
+            raise StoreUnavailable("throttled")
+        if token not in self.waiting:
+            return False
+        self.waiting.remove(token)
+        self.answers[token] = output
+        return True
+
     def delete(self, reference: str) -> None:
         if self.unavailable:
             raise StoreUnavailable("throttled")
@@ -177,7 +203,7 @@ class RecordingMachines:
     def stop(self, execution: Execution) -> None:
         if self.unavailable:
             raise StoreUnavailable("throttled")
-        self.stopped.append(execution.id)
+        self.stopped.append(run_name(execution.id, execution.leg))
 
 
 class ScriptedCompletions:
@@ -225,3 +251,52 @@ class ScriptedHttp:
             line()
         status = line if isinstance(line, int) else 200
         return OutboundResponse(status, "OK", request.url, headers, b'{"score":15}')
+
+
+class RecordingSockets:
+    """A gateway with any number of connections that are open, until they are closed or `left`; those in `slow` take nothing
+    now. Remembers what each was sent."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, list[str]] = {}
+        self.closed: list[str] = []
+        self.left: set[str] = set()
+        self.slow: set[str] = set()
+
+    def post(self, messages: Mapping[str, Sequence[str]]) -> Posted:
+        gone = messages.keys() & (self.left | {*self.closed})
+        late = messages.keys() & self.slow - gone
+        for name in messages.keys() - gone - late:
+            self.sent.setdefault(name, []).extend(messages[name])
+        return Posted(frozenset(gone), frozenset(late))
+
+    def close(self, connection_ids: Collection[str]) -> None:
+        self.closed += [name for name in connection_ids if name not in self.left]
+
+
+class RecordingPusher:
+    """Remembers whom it was to push."""
+
+    def __init__(self) -> None:
+        self.woken: list[str] = []
+
+    def wake(self, execution_id: str) -> None:
+        self.woken.append(execution_id)
+
+
+class RecordingTimer:
+    """A clock that calls nobody; remembers for which schedules it would. While `unavailable`, it takes nothing."""
+
+    def __init__(self) -> None:
+        self.schedules: dict[tuple[str, str], Schedule] = {}
+        self.unavailable = False
+
+    def set(self, schedule: Schedule) -> None:
+        if self.unavailable:
+            raise StoreUnavailable("throttled")
+        self.schedules[schedule.account_id, schedule.id] = schedule
+
+    def clear(self, account_id: str, schedule_id: str) -> None:
+        if self.unavailable:
+            raise StoreUnavailable("throttled")
+        self.schedules.pop((account_id, schedule_id), None)

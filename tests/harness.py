@@ -4,7 +4,7 @@ Stores are in memory, time passes only when all is idle, and providers are funct
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,12 @@ class _Nowhere:
         raise AssertionError("not used")
 
     def start(self, execution: Execution) -> bool:
+        raise AssertionError("not used")
+
+    def resume(self, execution: Execution, at: Mapping[str, Any], leg: int) -> None:
+        raise AssertionError("not used")
+
+    def answer(self, token: str, output: Any) -> bool:
         raise AssertionError("not used")
 
     def stop(self, execution: Execution) -> None:

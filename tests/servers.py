@@ -16,6 +16,8 @@ import httpx
 from tests import openapi
 
 KEY = "test-key-0123456789"
+ADMIN, PASSWORD = "admin@example.com", "correct horse battery"
+"""The first account of every server; see `tests/accounts.py`."""
 START_SECONDS = 30.0
 TLS = ssl.create_default_context()
 """One for all clients: making it takes far longer than a request."""
@@ -50,6 +52,8 @@ class Server:
             "dev", "--port", str(self.port), "--data-dir", str(folder), "--profile", profile,
             "--api-key", KEY, "--no-sample", "--allow-private-destinations", *options,
         ]  # fmt: skip
+        self.environment = {"FLOWKER_ADMIN_EMAIL": ADMIN, "FLOWKER_ADMIN_PASSWORD": PASSWORD}
+        """What it is told beyond the environment of the tests."""
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder.parent / f"{folder.name}-{profile}.log"
 
@@ -57,7 +61,8 @@ class Server:
         """Start and return when requests are answered."""
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "flowker_cli.main", *self._arguments]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            env = {**os.environ, **self.environment}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=env, start_new_session=True)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -105,11 +110,12 @@ class Server:
 class Api:
     """The HTTP API as a client sees it; a fresh connection pool for each instance.
 
-    Every answer is held to the published document, see `tests/openapi.py`.
+    Every answer is held to the published document, see `tests/openapi.py`. With a token, it is an account that calls.
     """
 
-    def __init__(self, url: str, key: str | None = KEY) -> None:
-        headers = {"X-API-Key": key} if key else {}
+    def __init__(self, url: str, key: str | None = KEY, token: str | None = None) -> None:
+        headers = {"X-API-Key": key} if key and not token else {}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
         self.http = httpx.Client(base_url=url, headers=headers, timeout=60, verify=TLS)
 
     def close(self) -> None:

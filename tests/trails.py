@@ -57,7 +57,20 @@ def outbox(table: Table) -> list[Item]:
 
 def records(items: Iterable[Item], name: str = "INSERT") -> dict[str, Any]:
     """A batch of DynamoDB Streams: new items in DynamoDB's notation."""
-    return {"Records": [{"eventName": name, "dynamodb": {"NewImage": to_attributes(item)}} for item in items]}
+    found = [to_attributes(item) for item in items]
+    return {
+        "Records": [
+            {
+                "eventName": name,
+                "dynamodb": {
+                    "SequenceNumber": str(number),
+                    "Keys": {part: image[part] for part in ("pk", "sk")},
+                    "NewImage": image,
+                },
+            }
+            for number, image in enumerate(found, start=1000)
+        ]
+    }
 
 
 def trail(table: Table) -> list[Entry]:
@@ -70,18 +83,18 @@ def chained_ids(table: Table) -> list[str]:
     return [entry.event.id for entry in trail(table)]
 
 
-def use(table: Table) -> None:
-    """Make it the home of this process."""
+def use(table: Table, settings: Settings | None = None, http: Callable[[], Any] | None = None) -> None:
+    """Make it the home of this process; without `http` nobody is called."""
     machines = RecordingMachines()
     wiring.use(
         wiring.Home(
-            settings=Settings(authenticate=False),
+            settings=settings or Settings(authenticate=False),
             table=table,
             blobs=MemoryBlobs(),
             cipher=PlainCipher(),
             machines=machines,
             completions=_NoWaiting(),
-            http=_no_calls,
+            http=http or _no_calls,
             probes={},
             clock=ManualClock(),
             ids=CountingIds(),

@@ -1,13 +1,13 @@
 """What a workflow costs on AWS, Standard and Express side by side: how much of everything its executions take on the longest
 way through it, when nothing fails, at list prices. Nothing is asked of AWS or of a server."""
 
-import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import click
 
 from flowker.compiler import measured, prices
 from flowker.compiler.check import check
@@ -20,57 +20,55 @@ from flowker.model import exact_json
 from flowker.model.workflow import Engine, MachineType
 from flowker.usecases.activation import without_tokens
 from flowker.usecases.drafts import draft
+from flowker_cli.output import Format
+from flowker_cli.session import Session, pass_session, session_options
 
-DONE, UNUSABLE = 0, 2
+UNUSABLE = 2
 EXECUTIONS = 1_000_000
 _CENT, _FINEST = Decimal("0.01"), Decimal("0.000001")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `flowker cost`."""
-    parser.add_argument("workflow", metavar="WORKFLOW.json", help="a workflow as it is sent to the API")
-    parser.add_argument(
-        "--executions",
-        type=_positive,
-        default=EXECUTIONS,
-        metavar="N",
-        help="how many (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--call-ms",
-        type=_positive,
-        default=measured.ASSUMED.call,
-        metavar="MS",
-        help="what a provider takes to answer (default: %(default)s)",
-    )
-    parser.add_argument("--json", action="store_true", help="for programs")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Returns 0, or 2 with what is wrong with the workflow on stderr."""
+@click.command()
+@click.argument("workflow", metavar="WORKFLOW.json")
+@click.option(
+    "--executions",
+    type=click.IntRange(1),
+    default=EXECUTIONS,
+    show_default=True,
+    metavar="N",
+    help="How many.",
+)
+@click.option(
+    "--call-ms",
+    type=click.IntRange(1),
+    default=measured.ASSUMED.call,
+    show_default=True,
+    metavar="MS",
+    help="What a provider takes to answer.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs, like --output json.")
+@session_options()
+@pass_session
+def cost(session: Session, workflow: str, executions: int, call_ms: int, as_json: bool) -> None:
+    """Tell what a workflow costs on AWS, Standard and Express side by side: how much of everything its executions take on the
+    longest way through it, when nothing fails, at list prices. Nothing is asked of AWS or of a server. Exits with 2 if it is no
+    workflow that could be activated."""
     try:
-        estimate = estimate_of(_document(Path(options.workflow)), options.call_ms)
+        estimate = estimate_of(_document(Path(workflow)), call_ms)
     except _Unusable as problem:
         for line in problem.lines:
-            print(f"flowker: {options.workflow}: {line}", file=sys.stderr)
-        return UNUSABLE
-    if options.json:
-        print(exact_json.readable(estimate.document(options.executions)))
+            click.echo(f"flowker: {workflow}: {line}", err=True)
+        click.get_current_context().exit(UNUSABLE)
+    if as_json or session.output.format is Format.JSON:
+        click.echo(exact_json.readable(estimate.document(executions)))
     else:
-        print("\n".join(estimate.text(options.executions)))
-    return DONE
+        click.echo("\n".join(estimate.text(executions)))
 
 
 class _Unusable(Exception):
     def __init__(self, *lines: str) -> None:
         super().__init__(*lines)
         self.lines = lines
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
 
 
 def _document(path: Path) -> Mapping[str, Any]:

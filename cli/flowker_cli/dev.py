@@ -1,15 +1,17 @@
 """Run Flowker on this machine: http://127.0.0.1:8080, data in .flowker, until Ctrl-C."""
 
-import argparse
 import asyncio
 import ipaddress
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
 
 from flowker.settings import Settings
 
@@ -17,46 +19,76 @@ if TYPE_CHECKING:
     from flowker_local.server import Home
 
 UNUSABLE = 2
+ADMIN = "admin@localhost"
+"""The first admin, if the environment names none."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `flowker dev`."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="port to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--data-dir", type=Path, default=Path(".flowker"), help="where data is kept (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--profile", choices=("local", "moto"), default="local", help="home to run (default: %(default)s)"
-    )
-    key = parser.add_mutually_exclusive_group()
-    key.add_argument(
-        "--api-key",
-        help="key that callers must send (default: $FLOWKER_API_KEY, or one that is made and kept in the data dir)",
-    )
-    key.add_argument("--no-auth", action="store_true", help="let everybody on this machine in")
-    parser.add_argument("--no-sample", action="store_true", help="do not set up and run the sample workflow")
-    parser.add_argument(
-        "--allow-private-destinations",
-        action="store_true",
-        help="let workflows call providers on private and loopback addresses (or $FLOWKER_SSRF_ALLOW_PRIVATE)",
-    )
-    parser.add_argument(
-        "--cors-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="let web pages of this origin call the API; repeat it for more, or * for all (or $FLOWKER_CORS_ORIGINS)",
-    )
-    parser.add_argument(
-        "--fault-injection",
-        action="store_true",
-        help="let requests ask to fail, by the header X-Test-Fault-Injection: timeout | unavailable "
-        "(or $FLOWKER_FAULT_INJECTION)",
-    )
+@dataclass
+class Options:
+    """What was said on the command line; `_complete` adds what the environment says."""
+
+    host: str
+    port: int
+    data_dir: Path
+    profile: Literal["local", "moto"]
+    api_key: str | None
+    no_auth: bool
+    no_sample: bool
+    allow_private_destinations: bool
+    cors_origin: Sequence[str]
+    fault_injection: bool
+    accounts: Settings = field(default_factory=Settings)
 
 
-def run(options: argparse.Namespace) -> int:
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=int, default=8080, show_default=True, help="Port to listen on.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    default=Path(".flowker"),
+    show_default=True,
+    help="Where data is kept.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["local", "moto"]),
+    default="local",
+    show_default=True,
+    help="Home to run.",
+)
+@click.option(
+    "--api-key",
+    metavar="API_KEY",
+    help="Key that callers must send (default: $FLOWKER_API_KEY, or one that is made and kept in the data dir).",
+)
+@click.option("--no-auth", is_flag=True, help="Let everybody on this machine in.")
+@click.option("--no-sample", is_flag=True, help="Do not set up and run the sample workflow.")
+@click.option(
+    "--allow-private-destinations",
+    is_flag=True,
+    help="Let workflows call providers on private and loopback addresses (or $FLOWKER_SSRF_ALLOW_PRIVATE).",
+)
+@click.option(
+    "--cors-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let web pages of this origin call the API; repeat it for more, or * for all (or $FLOWKER_CORS_ORIGINS).",
+)
+@click.option(
+    "--fault-injection",
+    is_flag=True,
+    help="Let requests ask to fail, by the header X-Test-Fault-Injection: timeout | unavailable "
+    "(or $FLOWKER_FAULT_INJECTION).",
+)
+def dev(**said: Any) -> None:
+    """Run Flowker on this machine: http://127.0.0.1:8080, data in .flowker, until Ctrl-C."""
+    if said["api_key"] and said["no_auth"]:
+        raise click.UsageError("--no-auth is not allowed with --api-key")
+    click.get_current_context().exit(run(Options(**said)))
+
+
+def run(options: Options) -> int:
     """Serve until a signal. Returns 0, or 2 with one line on stderr if it cannot start."""
     # What a server needs is not installed where only the other verbs are used.
     from flowker_local.data_dir import DataDir, UnusableDataDir
@@ -79,7 +111,8 @@ def run(options: argparse.Namespace) -> int:
         return _refuse(str(error))
     try:
         key = None if options.no_auth else options.api_key or _kept_key(folder.path)
-        settings = Settings(
+        settings = replace(
+            options.accounts,
             api_keys={"cli": sha256(key.encode()).hexdigest()} if key else {},
             authenticate=key is not None,
             allow_private_destinations=options.allow_private_destinations,
@@ -97,13 +130,19 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _complete(options: argparse.Namespace, env: Mapping[str, str]) -> None:
+def _complete(options: Options, env: Mapping[str, str]) -> None:
     """Take from the environment what was not said. Raises `ValueError`."""
     given = Settings.from_env(env)
     options.api_key = options.api_key or env.get("FLOWKER_API_KEY")
     options.allow_private_destinations |= given.allow_private_destinations
     options.cors_origin = options.cors_origin or given.cors_origins
     options.fault_injection |= given.fault_injection
+    options.accounts = Settings(
+        token_hours=given.token_hours,
+        jwt_keys=given.jwt_keys,
+        admin_email=given.admin_email,
+        admin_password=given.admin_password,
+    )
 
 
 def _home(profile: str, folder: Path, settings: Settings) -> "Home":
@@ -125,7 +164,7 @@ def _run_loop(main: Coroutine[Any, Any, None]) -> None:
         uvloop.run(main)
 
 
-def _greeting(options: argparse.Namespace, url: str, key: str | None) -> Callable[[], Awaitable[None]]:
+def _greeting(options: Options, url: str, key: str | None) -> Callable[[], Awaitable[None]]:
     async def greet() -> None:
         print(
             f"Flowker is ready at {url} (profile {options.profile}, data in {options.data_dir})", flush=True
@@ -134,6 +173,7 @@ def _greeting(options: argparse.Namespace, url: str, key: str | None) -> Callabl
             print(
                 "  the moto profile emulates AWS in memory: it forgets everything when it stops", flush=True
             )
+        print(await asyncio.to_thread(_welcome, options), end="", flush=True)
         if key is None:
             print("  WARNING: authentication is off; everybody on this machine can use it", flush=True)
         if not options.no_sample:
@@ -142,6 +182,19 @@ def _greeting(options: argparse.Namespace, url: str, key: str | None) -> Callabl
             await present(url, key, allowed=options.allow_private_destinations)
 
     return greet
+
+
+def _welcome(options: Options) -> str:
+    """Make the first admin, if there has never been one; whose password nobody chose has to be told it."""
+    from flowker.model.account import FirstAdmin
+    from flowker.wiring.accounts import accounts
+
+    chosen = options.accounts.admin_password
+    made = FirstAdmin(options.accounts.admin_email or ADMIN, chosen or secrets.token_urlsafe(12))
+    if not accounts().create_first(made):
+        return ""
+    told = "" if chosen else f", password {made.password} (it is not shown again)"
+    return f"  first admin: {made.email}{told}\n"
 
 
 def _kept_key(folder: Path) -> str:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from flowker import wiring
+from flowker.adapters import keys
 from flowker.adapters.items import Item, Key, Put, Query, Table, Write
 from flowker.adapters.stores.outbox import is_notice
 from flowker.errors import Unavailable
@@ -21,6 +22,16 @@ AGAIN_SECONDS = 5.0
 def announces(writes: Sequence[Write]) -> bool:
     """Whether the consumer has something to do after this transaction."""
     return any(isinstance(write, Put) and is_notice(write.item) for write in writes)
+
+
+def runs_told(writes: Sequence[Write]) -> frozenset[str]:
+    """The runs that this transaction writes events of."""
+    partition = keys.execution("").pk
+    return frozenset(
+        write.key.pk.removeprefix(partition)
+        for write in writes
+        if isinstance(write, Put) and write.key.sk.startswith(keys.EVENTS)
+    )
 
 
 class ChangeFeed:
@@ -75,11 +86,18 @@ def _report(task: "asyncio.Task[None]") -> None:
 
 
 class AnnouncingTable:
-    """A table that tells about every announcement once it is stored. `tell` is called in the thread of the writer."""
+    """A table that tells about every announcement once it is stored, and about every run that has new events. Both are told
+    in the thread of the writer."""
 
-    def __init__(self, table: Table, tell: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        tell: Callable[[], object],
+        tell_run: Callable[[str], object] = lambda execution_id: None,
+    ) -> None:
         self._table = table
         self._tell = tell
+        self._tell_run = tell_run
 
     def get(self, keys: Sequence[Key]) -> list[Item | None]:
         return self._table.get(keys)
@@ -89,5 +107,7 @@ class AnnouncingTable:
 
     def write(self, writes: Sequence[Write]) -> None:
         self._table.write(writes)
+        for execution_id in runs_told(writes):
+            self._tell_run(execution_id)
         if announces(writes):
             self._tell()

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 from flowker.http.requests import MOST_BYTES
 from flowker.http.routes import function_for
 from flowker_local.pool import Answer, Event, WorkerLost
+from flowker_local.socket_gateway import SocketGateway
+from flowker_local.sockets import LocalSockets
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,16 +27,20 @@ _LOST = {
 
 
 class Gateway:
-    """The ASGI application."""
+    """The ASGI application. Without `sockets` there are none."""
 
-    def __init__(self, invoke: Invoke) -> None:
+    def __init__(self, invoke: Invoke, sockets: LocalSockets | None = None) -> None:
         self._invoke = invoke
+        self._sockets = None if sockets is None else SocketGateway(invoke, sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await send(
-                {"type": "websocket.close", "code": 1000}
-            )  # refuses the handshake: there are no sockets
+            if self._sockets is None:
+                await send(
+                    {"type": "websocket.close", "code": 1000}
+                )  # before it is accepted, this refuses it
+            else:
+                await self._sockets(scope, receive, send)
             return
         body = await _body(receive)
         event = _event(scope, body)

@@ -3,16 +3,17 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowker.adapters.stepfunctions import STOPPED, state_input
 from flowker.compiler.compile import content_name
+from flowker.compiler.flows.tasks import CALLBACK
 from flowker.compiler.policy import RECORD_EXECUTION, RUN_NODE
 from flowker.errors import StoreUnavailable
 from flowker.events import record_execution, run_node
 from flowker.model.exact_json import Json
-from flowker.model.execution import Execution
+from flowker.model.execution import Execution, execution_of_run, run_name
 from flowker.model.workflow import MachineType
 from flowker_local.engine import Engine, Journal, RunEnd, TaskError
 from flowker_local.threads import DaemonThreads
@@ -24,6 +25,9 @@ Handle = Callable[[dict[str, Any], object], Json]
 TASKS: dict[str, Handle] = {RUN_NODE: run_node.handle, RECORD_EXECUTION: record_execution.handle}
 """What the placeholders of a definition stand for here."""
 
+LAMBDA = CALLBACK.removesuffix(".waitForTaskToken")
+"""How a task names its function that waits for its token: among its parameters."""
+
 THREADS = 64
 """Tasks that wait for a provider at the same time; waiting states and retries occupy none."""
 
@@ -31,7 +35,8 @@ THREADS = 64
 class Orchestrator:
     """Runs state machines; lives in the event loop of the main process."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, tasks: Mapping[str, Handle] = TASKS) -> None:
+        self._tasks = tasks
         self._threads = DaemonThreads(THREADS, "node")
         self._engine = Engine(self._invoke, journal, on_end=self._ended)
         self._waiting: dict[str, set[asyncio.Event]] = {}
@@ -60,6 +65,18 @@ class Orchestrator:
         self._engine.start(execution.launch.machine, execution.id, state_input(execution))
         return False
 
+    def resume(self, execution: Execution, at: Mapping[str, Json], leg: int) -> None:
+        """Idempotent by the name of the leg."""
+        name = run_name(execution.id, leg)
+        self._engine.start(execution.launch.machine, name, state_input(execution, at))
+
+    async def answer(self, token: str, output: Json) -> bool:
+        """Survives a crash as soon as this returns True. Raises `StoreUnavailable` if it could not be made to."""
+        try:
+            return await self._engine.send_task_success(token, output)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the journal of the engine could not be written: {error}") from error
+
     async def stop(self, execution: Execution) -> None:
         """Abort the run if there is one, and tell who waits for it: its end is recorded already. Idempotent.
 
@@ -67,7 +84,7 @@ class Orchestrator:
         """
         self._wake(execution.id)
         try:
-            await self._engine.stop(execution.id, STOPPED, "")
+            await self._engine.stop(run_name(execution.id, execution.leg), STOPPED, "")
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the journal of the engine could not be written: {error}") from error
 
@@ -98,8 +115,10 @@ class Orchestrator:
         await self._engine.drain(seconds)
 
     async def _invoke(self, resource: str, payload: Json) -> Json:
+        if resource == LAMBDA:
+            resource, payload = payload["FunctionName"], payload["Payload"]
         try:
-            return await self.in_thread(TASKS[resource], payload, None)
+            return await self.in_thread(self._tasks[resource], payload, None)
         except Exception as error:  # what the Lambda service does with whatever a function raises
             raise TaskError(type(error).__name__, str(error)) from error
 
@@ -108,7 +127,7 @@ class Orchestrator:
         if end.status != "SUCCEEDED" and end.error != "ExecutionFailed":
             detail = {"name": end.name, "status": end.status, "error": end.error, "cause": end.cause}
             await self.in_thread(record_execution.handle, {"detail": detail}, None)
-        self._wake(end.name)
+        self._wake(execution_of_run(end.name))
 
     def _wake(self, execution_id: str) -> None:
         for event in self._waiting.get(execution_id, ()):

@@ -9,12 +9,11 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
@@ -27,13 +26,20 @@ from flowker.adapters.aws import aws_parts
 from flowker.adapters.dynamodb import create_tables
 from flowker.errors import StoreUnavailable
 from flowker.events import reconcile, record_execution
-from flowker.model.execution import Execution
+from flowker.model.exact_json import Json
+from flowker.model.execution import Execution, run_name
 from flowker.model.workflow import MachineType
 from flowker.ports import StateMachines
 from flowker.settings import Settings
 from flowker_local.change_feed import AnnouncingTable, ChangeFeed
 from flowker_local.functions import Context, handler
+from flowker_local.lambda_service import lambda_service
 from flowker_local.pool import Answer, Event
+from flowker_local.pusher import LocalPusher
+from flowker_local.schedules import keep_time
+from flowker_local.script_workers import FUNCTION, ScriptWorkers, serve_scripts
+from flowker_local.sockets import LocalSockets
+from flowker_local.workers import Zygote
 
 logger = logging.getLogger(__name__)
 
@@ -53,22 +59,42 @@ class MotoHome:
         self._one_event = asyncio.Lock()
         self._stack = contextlib.ExitStack()
         self._wake: Callable[[], object] = lambda: None
+        self._tell_run: Callable[[str], object] = lambda execution_id: None
 
     async def start(self) -> None:
-        """Start the emulated services and create what the stack would have created."""
+        """Start the emulated services and create what the stack would have created. Before any thread exists."""
+        zygote = Zygote(serve_scripts, [FUNCTION])
+        scripts = ScriptWorkers(zygote.spawn)
         self.open()
+        self._stack.callback(zygote.close)
+        self._stack.callback(scripts.close)
         loop = asyncio.get_running_loop()
+        self.sockets = LocalSockets(loop)
+        self._pusher = LocalPusher(loop, self.sockets)
+        self._tell_run = self._pusher.wake
+        wiring.use(
+            replace(
+                wiring.home(),
+                scripts=lambda: scripts,
+                sockets=lambda: self.sockets,
+                pusher=lambda: self._pusher,
+            )
+        )
         self._feed = ChangeFeed(asyncio.to_thread, gather=GATHER_SECONDS)
         self._wake = lambda: loop.call_soon_threadsafe(self._feed.wake)
         self._feed.start()
-        self._background = [asyncio.create_task(self._watch()), asyncio.create_task(self._reconcile())]
+        self._background = [
+            asyncio.create_task(each)
+            for each in (self._watch(), self._reconcile(), keep_time(asyncio.to_thread))  # moto calls nobody
+        ]
 
     def open(self) -> None:
         """As `start`, without the tasks in the background."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_environment(lambda_endpoint=stack.enter_context(_lambda_service())))
+            stack.enter_context(_environment(lambda_endpoint=stack.enter_context(lambda_service())))
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
             self._create()
+            stack.callback(self.clients["lambda"].close)
             self._stack = stack.pop_all()  # all went well: what was entered stays until `shut`
 
     def _create(self) -> None:
@@ -76,8 +102,9 @@ class MotoHome:
         config = Config(retries={"mode": "standard", "total_max_attempts": 1})
         self.clients: dict[str, Any] = {
             name: _OneAtATime(session.client(name, config=config))
-            for name in ("dynamodb", "s3", "kms", "stepfunctions")
+            for name in ("dynamodb", "s3", "kms", "stepfunctions", "secretsmanager", "scheduler")
         }
+        self.clients["lambda"] = session.client("lambda", config=config)  # not moto's, see `_environment`
         settings = replace(
             self._settings,
             region=REGION,
@@ -85,7 +112,11 @@ class MotoHome:
             kms_key=self.clients["kms"].create_key()["KeyMetadata"]["KeyId"],
             run_node=_function_arn("run_node"),
             record_execution=_function_arn("record_execution"),
+            run_script=_function_arn("run_script"),
+            run_schedule=_function_arn("run_schedule"),
+            scheduler_role=f"arn:aws:iam::{ACCOUNT}:role/flowker-schedules",
             state_machine_role=f"arn:aws:iam::{ACCOUNT}:role/flowker-state-machines",
+            auth_secret=self._keep_auth_secret(),
         )
         names = {name: settings.table(name) for name in keys.TABLES}
         create_tables(
@@ -93,12 +124,25 @@ class MotoHome:
         )  # nothing reads them, and moto copies them a lot
         location = {"LocationConstraint": REGION}
         self.clients["s3"].create_bucket(Bucket=settings.bucket, CreateBucketConfiguration=location)
+        self.clients["scheduler"].create_schedule_group(Name=settings.namespace)
         parts = aws_parts(settings, self.clients.__getitem__)
         for probe in parts.probes.values():
             probe()  # moto loads a service on its first request, which takes seconds that no caller should wait for
         self._started = _Started(parts.machines)
-        table = AnnouncingTable(parts.table, lambda: self._wake())
+        table = AnnouncingTable(parts.table, lambda: self._wake(), lambda each: self._tell_run(each))
         wiring.use(wiring.home_of(settings, replace(parts, table=table, machines=self._started)))
+
+    def _keep_auth_secret(self) -> str:
+        """What the stack would have put there, and where it is."""
+        keys = {name: secret.decode() for name, secret in self._settings.jwt_keys.items()}
+        document = {
+            "keys": keys or {"moto": secrets.token_hex(32)},
+            "admin_password": self._settings.admin_password,
+        }
+        kept = self.clients["secretsmanager"].create_secret(
+            Name="flowker-auth", SecretString=json.dumps(document)
+        )
+        return str(kept["ARN"])
 
     async def invoke(self, function: str, event: Event) -> Answer:
         """Run an HTTP function in a thread, one event at a time."""
@@ -112,6 +156,7 @@ class MotoHome:
         for task in self._background:
             task.cancel()
         await self._feed.stop()
+        await self._pusher.stop()
         self.shut()
 
     def shut(self) -> None:
@@ -163,9 +208,19 @@ class _Started:
 
     def start(self, execution: Execution) -> bool:
         self._machines.start(_as_standard(execution))
-        machine = execution.launch.machine.rsplit(":", 1)[1]
-        self.arns.add(f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{machine}:{execution.id}")
+        self._note(execution, execution.id)
         return execution.launch.type is MachineType.EXPRESS  # so that it is noted, as on AWS
+
+    def resume(self, execution: Execution, at: Mapping[str, Json], leg: int) -> None:
+        self._machines.resume(_as_standard(execution), at, leg)
+        self._note(execution, run_name(execution.id, leg))
+
+    def _note(self, execution: Execution, name: str) -> None:
+        machine = execution.launch.machine.rsplit(":", 1)[1]
+        self.arns.add(f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{machine}:{name}")
+
+    def answer(self, token: str, output: Json) -> bool:
+        return self._machines.answer(token, output)
 
     def stop(self, execution: Execution) -> None:
         try:
@@ -225,50 +280,3 @@ def _environment(lambda_endpoint: str) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-class _LambdaService(BaseHTTPRequestHandler):
-    """The Invoke operation of Lambda for the functions that state machines call."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        payload = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-        name = (
-            unquote(self.path)
-            .split("/functions/")[1]
-            .split("/")[0]
-            .rsplit(":", 1)[-1]
-            .removeprefix("flowker-")
-        )
-        headers: Mapping[str, str] = {}
-        try:
-            answer = handler(name)(payload, Context(name, self.headers.get("amz-sdk-invocation-id", "")))
-        except Exception as error:  # what the Lambda service does with whatever a function raises
-            headers = {"X-Amz-Function-Error": "Unhandled"}
-            answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
-        content = json.dumps(answer).encode()
-        self.send_response(200)
-        for header, value in headers.items():
-            self.send_header(header, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is inherited
-        """The functions log for themselves."""
-
-
-@contextlib.contextmanager
-def _lambda_service() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _LambdaService)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True, name="lambda")
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,22 @@ from typing import Any
 from flowker import wiring
 from flowker.adapters import keys
 from flowker.adapters.items import Write
+from flowker.adapters.scheduler import NoTimer
 from flowker.compiler.compile import content_name
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
 from flowker.model.workflow import MachineType
 from flowker.ports import Http
+from flowker.ports.sockets import Posted
 from flowker.settings import Settings
 from flowker_local.channel import WorkerEnd
-from flowker_local.functions import HTTP_FUNCTIONS, Context, handler
+from flowker_local.functions import Context, handler
 from flowker_local.key_file import KeyFileCipher
 from flowker_local.sqlite_blobs import read_blob
 from flowker_local.sqlite_file import SqliteReaders
 from flowker_local.sqlite_table import SqliteReads
+
+Serve = Callable[[socket.socket], None]
 
 MOST_DESCRIPTORS = 1024
 """No descriptor of a process that has only just started is above this."""
@@ -66,6 +70,13 @@ class RemoteEngine:
         self._tell("start", execution)
         return False
 
+    def resume(self, execution: Execution, at: Mapping[str, Json], leg: int) -> None:
+        """Waited for: nobody would notice that it was not done."""
+        self._call("resume", execution, at, leg)
+
+    def answer(self, token: str, output: Json) -> bool:
+        return bool(self._call("answer", token, output))
+
     def stop(self, execution: Execution) -> None:
         """Waited for: the run has stopped when this returns."""
         self._call("stop", execution)
@@ -76,6 +87,35 @@ class RemoteEngine:
     def probe(self) -> None:
         """Raises unless the main process answers."""
         self._call("probe")
+
+
+class RemoteSockets:
+    """The sockets and the pusher, which the main process has."""
+
+    def __init__(self, channel: WorkerEnd) -> None:
+        self._call = channel.call
+        self._tell = channel.tell
+
+    def post(self, messages: Mapping[str, Sequence[str]]) -> Posted:
+        posted: Posted = self._call("post", messages)
+        return posted
+
+    def close(self, connection_ids: Collection[str]) -> None:
+        self._call("close_sockets", connection_ids)
+
+    def wake(self, execution_id: str) -> None:
+        self._tell("wake", execution_id)
+
+
+class RemoteScripts:
+    """Scripts run in processes of their own, which the main process has."""
+
+    def __init__(self, channel: WorkerEnd) -> None:
+        self._call = channel.call
+
+    def evaluate(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = self._call("script", request)
+        return answer
 
 
 class WorkerBlobs:
@@ -93,16 +133,19 @@ class WorkerBlobs:
 
 
 class Zygote:
-    """The main process's handle on the process that forks workers. Create it before any thread exists."""
+    """The main process's handle on the process that forks workers. Create it before any thread exists.
 
-    def __init__(self, settings: Settings, cipher: KeyFileCipher, database: Path) -> None:
+    `functions` are loaded before the first fork; `serve` is what a worker does with its connection, until that ends.
+    """
+
+    def __init__(self, serve: Serve, functions: Sequence[str]) -> None:
         self._control, theirs = socket.socketpair()
         self._pid = os.fork()
         if self._pid == 0:
             # Locks and listening sockets must not outlive the main process in its children.
             os.closerange(3, theirs.fileno())
             os.closerange(theirs.fileno() + 1, MOST_DESCRIPTORS)
-            _zygote(theirs, settings, cipher, database)
+            _zygote(theirs, serve, functions)
             _leave()
         theirs.close()
 
@@ -126,11 +169,11 @@ def _leave() -> None:
     os._exit(0)
 
 
-def _zygote(control: socket.socket, settings: Settings, cipher: KeyFileCipher, database: Path) -> None:
+def _zygote(control: socket.socket, serve: Serve, functions: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for name in HTTP_FUNCTIONS:
+    for name in functions:
         handler(name)
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
@@ -138,16 +181,19 @@ def _zygote(control: socket.socket, settings: Settings, cipher: KeyFileCipher, d
             return
         if os.fork() == 0:
             control.close()
-            _serve(socket.socket(fileno=descriptors[0]), settings, cipher, database)
+            serve(socket.socket(fileno=descriptors[0]))
             _leave()
         os.close(descriptors[0])
 
 
-def _serve(connection: socket.socket, settings: Settings, cipher: KeyFileCipher, database: Path) -> None:
+def serve_http(settings: Settings, cipher: KeyFileCipher, database: Path, connection: socket.socket) -> None:
+    """A worker that runs the HTTP functions."""
     channel = WorkerEnd(connection)
     file = SqliteReaders(database)
     table = WorkerTable(file, channel)
     engine = RemoteEngine(channel)
+    sockets = RemoteSockets(channel)
+    scripts = RemoteScripts(channel)
     wiring.use(
         wiring.Home(
             settings=settings,
@@ -158,6 +204,10 @@ def _serve(connection: socket.socket, settings: Settings, cipher: KeyFileCipher,
             completions=engine,
             http=partial(_outbound_http, settings),
             probes={"dynamodb": lambda: _read_nothing(table), "stepfunctions": engine.probe},
+            scripts=lambda: scripts,
+            sockets=lambda: sockets,
+            pusher=lambda: sockets,
+            timer=NoTimer,
         )
     )
     try:

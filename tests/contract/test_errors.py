@@ -36,7 +36,7 @@ def test_an_error_without_a_family_is_an_unexpected_failure() -> None:
 def test_an_error_has_a_code_of_its_own_or_refines_another_one(error: type[FlowkerError]) -> None:
     """A class without its own code is a special case of the one that it inherits the code from. Only what is our fault may
     be a special case of an unexpected failure."""
-    assert error.code == "UNAUTHORIZED" or re.fullmatch(r"FLK-\d{4}", error.code)
+    assert error.code in ("UNAUTHORIZED", "FORBIDDEN") or re.fullmatch(r"FL[KR]-\d{4}", error.code)
     owner = next(base for base in error.__mro__ if "code" in vars(base))
     assert owner is not FlowkerError or error in OURS
     assert error_for(error.code) is owner or error.code in SHARED

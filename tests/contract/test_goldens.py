@@ -18,7 +18,7 @@ from flowker.model.graph import Graph
 from flowker.model.outbound import OutboundRequest
 from flowker_local import sample
 from flowker_local.engine import Engine
-from statemachines.golden import HERE, definitions, examples, followers, graph_of, outdated
+from statemachines.golden import HERE, definitions, examples, flow_examples, followers, graph_of, outdated
 from tests.engine_world import InstantClock, MemoryJournal
 from tests.harness import CONFIGURATION, Bench
 
@@ -35,7 +35,7 @@ def load(path: Path) -> Any:
     return exact_json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("example", examples(), ids=named)
+@pytest.mark.parametrize("example", [*examples(), *flow_examples()], ids=named)
 def test_the_goldens_are_what_the_compiler_says_today(example: Path) -> None:
     for path, text in definitions(example).items():
         assert path.read_text() == text, "run `make golden` and review the difference"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import quickjs  # type: ignore[import-untyped]
 
 from flowker.expressions.conditions import parse
 from flowker.expressions.mappings import FieldMappings
@@ -15,7 +16,8 @@ from flowker.expressions.transforms import Transforms
 from flowker.model import exact_json
 from tests.surroundings import SURROUNDINGS
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "expressions.md").read_text()
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+GUIDE = (GUIDES / "expressions.md").read_text()
 BLOCK = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BLOCKS = BLOCK.findall(GUIDE)
 CONTEXT: Any = exact_json.loads(next(text for _, kind, text in BLOCKS if kind == "context"))
@@ -49,6 +51,46 @@ def test_an_example_of_the_guide_makes_what_is_shown_below_it(kind: str, example
     name, read, document = READERS[kind]
     made = read(exact_json.loads(example)[name]).apply(document, SURROUNDINGS)
     assert made == exact_json.loads(shown)
+
+
+BROWSER = """
+globalThis.said = [], globalThis.shown = [], globalThis.later = [];
+globalThis.location = { origin: "https://flowker.example" };
+globalThis.setTimeout = action => later.push(action);
+globalThis.fetch = async (url, { method, headers }) => {
+  said.push(`${method} ${url} ${headers.Authorization}`);
+  return { json: async () => ({ ticket: `t${said.length}` }) };
+};
+globalThis.WebSocket = class { constructor(url) { said.push(url); globalThis.socket = this; } };
+"""
+"""As much of a browser as the guide needs, without a network."""
+
+
+def test_the_page_of_the_guide_follows_a_run_and_goes_on_where_it_was() -> None:
+    guide = (GUIDES / "flows.md").read_text()
+    (snippet,) = [text for language, _, text in BLOCK.findall(guide) if language == "js"]
+    page = quickjs.Context()
+
+    def do(code: str) -> None:
+        page.eval(code)
+        while page.execute_pending_job():
+            pass
+
+    do(BROWSER + snippet + 'follow("exec-1", "token", message => shown.push(message.sequence));')
+    for sequence in (1, 2, 2, 1, 3):
+        do(f"socket.onmessage({{ data: JSON.stringify({{ sequence: {sequence} }}) }});")
+    do("socket.onclose({ code: 1006 }); later.pop()();")
+    do("socket.onclose({ code: 1000 });")
+    assert page.eval("JSON.stringify(shown)") == "[1,2,3]"
+    assert page.eval("later.length") == 0
+    asked = "POST /api/v1/executions/exec-1/ws-ticket Bearer token"
+    address = "wss://flowker.example/ws/executions/exec-1"
+    assert exact_json.loads(page.eval("JSON.stringify(said)")) == [
+        asked,
+        f"{address}?ticket=t1&since=0",
+        asked,
+        f"{address}?ticket=t3&since=3",
+    ]
 
 
 def test_the_guide_lists_every_operation() -> None:

@@ -15,54 +15,77 @@ from openapi_spec_validator import validate
 from docs.generate import REFERENCE, concrete_errors, openapi_page
 from flowker import errors
 from flowker.errors import FlowkerError
-from flowker.http.openapi.document import OPERATIONS, SCHEMAS, document, path_of
-from flowker.http.routes import FALLBACK, PUBLIC, ROUTES
+from flowker.http.openapi.document import API_V1, V1, Face, document, path_of
+from flowker.http.problems import api_v1_answer
+from flowker.http.routes import FALLBACK, ROUTES
 from flowker_local.functions import HTTP_FUNCTIONS
 from tests.openapi import FORMATS, conforms, operations
 
-EVERYWHERE = {FlowkerError, errors.Unauthorized, errors.StoreUnavailable}
-NOBODYS = {errors.MethodNotAllowed, errors.InjectedTimeout, errors.InjectedUnavailability}
-"""Answered by the frame around the operations."""
+EVERYWHERE = {
+    FlowkerError,
+    errors.Unauthorized,
+    errors.Forbidden,
+    errors.TokenRefused,
+    errors.StoreUnavailable,
+}
+NOBODYS = {
+    errors.MethodNotAllowed,
+    errors.InjectedTimeout,
+    errors.InjectedUnavailability,
+    errors.TicketUsed,
+}
+"""Answered by the frame around the operations, and to the handshakes of sockets."""
 
-DOCUMENT = document()
-
-
-def test_every_route_has_one_operation_and_every_operation_a_route() -> None:
-    routed = {(method, route.path) for route in ROUTES for method in route.methods}
-    assert {*OPERATIONS} == routed
-
-
-def test_what_is_routed_is_in_the_document() -> None:
-    told = {(method, path_of(route)) for route in ROUTES for method in route.methods}
-    assert {(method, path) for method, path, _ in operations()} == told
-
-
-def test_the_document_is_openapi_3_1() -> None:
-    assert DOCUMENT["openapi"] == "3.1.0"
-    validate(DOCUMENT)
+FACES = (V1, API_V1)
+DOCUMENTS = {face.name: document(face) for face in FACES}
+each_face = pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
 
 
-def test_every_operation_introduces_itself() -> None:
-    ids = [operation["operationId"] for _, _, operation in operations()]
+def test_every_route_is_of_a_face() -> None:
+    assert {route.face for route in ROUTES} == {face.name for face in FACES}
+
+
+@each_face
+def test_every_route_has_one_operation_and_every_operation_a_route(face: Face) -> None:
+    routed = {(method, route.path) for route in face.routes for method in route.methods}
+    assert {*face.operations} == routed
+
+
+@each_face
+def test_what_is_routed_is_in_the_document(face: Face) -> None:
+    told = {(method, path_of(route)) for route in face.routes for method in route.methods}
+    assert {(method, path) for method, path, _ in operations(face.name)} == told
+
+
+@each_face
+def test_the_document_is_openapi_3_1(face: Face) -> None:
+    assert DOCUMENTS[face.name]["openapi"] == "3.1.0"
+    validate(DOCUMENTS[face.name])
+
+
+@each_face
+def test_every_operation_introduces_itself(face: Face) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(face.name)]
     assert len(ids) == len({*ids})
-    for _, path, operation in operations():
+    for _, path, operation in operations(face.name):
         assert operation["summary"], path
-        assert operation["tags"][0] in [tag["name"] for tag in DOCUMENT["tags"]]
+        assert operation["tags"][0] in [tag["name"] for tag in DOCUMENTS[face.name]["tags"]]
         named = [given["name"] for given in operation.get("parameters", ()) if given["in"] == "path"]
         assert named == re.findall(r"\{(\w+)\}", path)
 
 
-def test_only_the_public_operations_need_no_key() -> None:
-    functions = {path_of(route): route.function for route in ROUTES}
-    for _, path, operation in operations():
-        public = functions[path] in PUBLIC
-        assert (operation.get("security") == []) is public
-        assert ("401" in operation["responses"]) is not public
+@each_face
+def test_only_the_public_operations_need_neither_key_nor_token(face: Face) -> None:
+    public = {path_of(route): route.public for route in face.routes}
+    for _, path, operation in operations(face.name):
+        assert (operation.get("security") == []) is public[path]
+        assert "401" in operation["responses"] or public[path]
 
 
 def test_every_error_is_one_that_some_operation_answers() -> None:
     """A class without a code of its own is a special case of the one that it inherits the code from."""
-    named = {error for operation in OPERATIONS.values() for error in operation.refusals} | EVERYWHERE
+    told = [operation for face in FACES for operation in face.operations.values()]
+    named = {error for operation in told for error in operation.refusals} | EVERYWHERE
     silent = [
         error.__name__
         for error in concrete_errors()
@@ -81,6 +104,15 @@ def test_the_codes_of_an_operation_stand_under_their_statuses() -> None:
                 assert set(schema["properties"]["code"]["enum"]) <= told, (method, path, status)
 
 
+def test_the_second_face_answers_one_code_under_each_status() -> None:
+    for method, path, operation in operations(API_V1.name):
+        told = API_V1.operations[method, path].refusals
+        for error in told:
+            status, code = api_v1_answer(error(""))
+            response = operation["responses"][str(int(status))]
+            assert "$ref" in response or f'"{code}"' in json.dumps(response), (method, path, status)
+
+
 def _schemas(part: Any) -> Iterator[dict[str, Any]]:
     if isinstance(part, dict):
         yield part
@@ -90,28 +122,27 @@ def _schemas(part: Any) -> Iterator[dict[str, Any]]:
             yield from _schemas(item)
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
-def test_a_schema_is_one_and_its_examples_satisfy_it(name: str) -> None:
-    schema = DOCUMENT["components"]["schemas"][name]
+@pytest.mark.parametrize(("face", "name"), [(face, name) for face in FACES for name in face.schemas])
+def test_a_schema_is_one_and_its_examples_satisfy_it(face: Face, name: str) -> None:
+    published = DOCUMENTS[face.name]
+    schema = published["components"]["schemas"][name]
     Draft202012Validator.check_schema(schema)
-    components = {"components": DOCUMENT["components"]}
+    components = {"components": published["components"]}
     for part in _schemas(schema):
         examples = part.get("examples", ())
         for example in examples if isinstance(examples, list) else ():
             Draft202012Validator({**components, **part}, format_checker=FORMATS).validate(example)
 
 
-def test_every_schema_is_used() -> None:
-    entries = [
-        (operation.body, [answer.content for answer in operation.answers.values()])
-        for operation in OPERATIONS.values()
-    ]
-    told = json.dumps([entries, DOCUMENT["components"]])
-    assert [name for name in SCHEMAS if f'"#/components/schemas/{name}"' not in told] == []
+@each_face
+def test_every_schema_is_used(face: Face) -> None:
+    told = json.dumps(DOCUMENTS[face.name])
+    assert [name for name in face.schemas if f'"#/components/schemas/{name}"' not in told] == []
 
 
-def test_the_committed_document_is_up_to_date() -> None:
-    assert (REFERENCE / "openapi.json").read_text() == openapi_page(), "run `make docs`"
+@pytest.mark.parametrize(("face", "name"), [(V1, "openapi.json"), (API_V1, "openapi-api-v1.json")])
+def test_the_committed_document_is_up_to_date(face: Face, name: str) -> None:
+    assert (REFERENCE / name).read_text() == openapi_page(face), "run `make docs`"
 
 
 def test_functions_that_answer_requests_do_not_load_it() -> None:
@@ -144,6 +175,20 @@ CREATED = {
 }
 PROBLEM = {"code": "FLK-0100", "title": "Not Found", "message": "the workflow does not exist"}
 WORKFLOW = f"/v1/workflows/{UNKNOWN}"
+
+
+ACCOUNT = "/api/v1/accounts/me"
+REFUSED = {"code": "not_found", "message": "there is no such account", "request_id": "r"}
+
+
+def test_documented_answers_of_the_second_face_conform() -> None:
+    conforms(answered("GET", ACCOUNT, 404, {"error": REFUSED}))
+    conforms(answered("GET", "/api/v1/nothing", 404, {"error": REFUSED}))
+    conforms(
+        answered(
+            "GET", ACCOUNT, 401, {"error": {**REFUSED, "code": "unauthorized"}}, WWW_Authenticate="Bearer"
+        )
+    )
 
 
 def test_documented_answers_conform() -> None:
@@ -182,6 +227,11 @@ def test_documented_answers_conform() -> None:
         answered("GET", "/v1/nothing", 404, PROBLEM),
         answered("GET", "/v1/nothing", 200, {}),
         answered("POST", "/v1/webhooks/payments/in", 201, {**CREATED}),
+        answered("GET", ACCOUNT, 404, PROBLEM),
+        answered("GET", ACCOUNT, 404, {"error": {**REFUSED, "code": "conflict"}}),
+        answered("GET", ACCOUNT, 404, {"error": {"code": "not_found", "message": "m"}}),
+        answered("GET", ACCOUNT, 401, {"error": {**REFUSED, "code": "unauthorized"}}),
+        answered("GET", "/api/v1/nothing", 404, {"error": {**REFUSED, "code": "conflict"}}),
     ],
 )
 def test_anything_else_is_found(answer: httpx.Response) -> None:

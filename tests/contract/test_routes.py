@@ -14,19 +14,22 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 FUNCTIONS = sorted({route.function for route in ROUTES})
 
 
-def router_of(function: str) -> Router:
-    """The routes of a function: the module of the same name in one of the faces."""
+def routers_of(function: str) -> list[Router]:
+    """What a function serves: as a rule the routes of the module of the same name in one of the faces."""
     source = (FOLDER / function / "handler.py").read_text()
-    named = re.search(r"^from (flowker\.http\.\w+\.\w+) import router$", source, re.MULTILINE)
+    single = re.findall(r"^from (flowker\.http\.\w+\.\w+) import router$", source, re.MULTILINE)
+    several = re.findall(r"^from (flowker\.http\.api_v1) import (.+)$", source, re.MULTILINE)
+    named = [*single, *(f"{face}.{noun}" for face, nouns in several for noun in nouns.split(", "))]
     assert named, f"functions/{function}/handler.py serves no router"
-    router: Router = import_module(named[1]).router
-    return router
+    assert {*named} == {route.module for route in ROUTES if route.function == function}
+    return [import_module(name).router for name in named]
 
 
 def registered(function: str) -> set[tuple[str, str]]:
     """Method and path of every route that the function's application has."""
     app: APIGatewayHttpResolver = APIGatewayHttpResolver()
-    app.include_router(router_of(function))
+    for router in routers_of(function):
+        app.include_router(router)
     paths = app.get_openapi_schema().paths or {}
     return {
         (method, path)
@@ -88,6 +91,8 @@ def test_routes_that_share_a_path_share_the_function() -> None:
         "/v1/workflows/",
         "/v1/workflows/a/b/c",
         "/v1/webhooks/",
+        "/api/v1",
+        "/api/v1/accounts/a/b/c/d",
         "/health/",
         "/x/health",
     ],

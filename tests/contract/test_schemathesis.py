@@ -20,7 +20,10 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from flowker.http.openapi.document import document
+from flowker.http.openapi.document import API_V1, document
+from tests import runs
+from tests.accounts import Tenant, admin, create_account
+from tests.flow_samples import HELLO
 from tests.openapi import operations
 from tests.provider import running_provider
 from tests.samples import (
@@ -35,7 +38,7 @@ from tests.samples import (
 )
 from tests.servers import KEY, Api, Server, expect
 
-EXAMPLES = 15
+EXAMPLES, SECOND_EXAMPLES = 15, 10
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -45,14 +48,17 @@ CHECKS = [
 ]
 SCHEMA = schemathesis.openapi.from_dict(document())
 OPERATIONS = [(method, path) for method, path, _ in operations()]
+SECOND = schemathesis.openapi.from_dict(document(API_V1))
+SECOND_OPERATIONS = [(method, path) for method, path, _ in operations(API_V1.name)]
 KEYLESS = [("POST", "/v1/workflows"), ("GET", "/v1/executions"), ("POST", "/v1/webhooks/{path}")]
 
 
 @dataclass(frozen=True)
 class World:
-    """A running Flowker, a provider for it, and a client that makes things."""
+    """A running Flowker, a provider for it, and clients that make things: one with a key, and an admin."""
 
     api: Api
+    root: Tenant
     session: requests.Session
     url: str
     provider: str
@@ -82,6 +88,24 @@ class World:
             ids["eventId"] = self.api.get("/v1/audit-events").json()["items"][0]["eventId"]
         return ids
 
+    def known_to_root(self) -> dict[str, str]:
+        """As `known`, on the second face."""
+        account = create_account(self.root)["id"]
+        expect(self.root.api.post(f"/api/v1/accounts/{account}/secrets", {"key": "KEY", "value": "v"}), 201)
+        flow_id = runs.create_flow(self.root, HELLO)
+        execution_id = runs.start(self.root.api, flow_id, {"name": "A"})
+        return {
+            "account_id": account,
+            "key": "KEY",
+            "flow_id": flow_id,
+            "version": "1",
+            "execution_id": execution_id,
+        }
+
+    def another_token(self) -> str:
+        """One that an operation may make unusable; logging in would be throttled by what others try."""
+        return str(expect(self.root.api.post("/api/v1/auth/refresh"), 200)["token"])
+
     def _executor_configuration(self) -> str:
         body = {
             "name": unique(),
@@ -106,7 +130,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         closing(Api(server.url)) as api,
         requests.Session() as session,
     ):
-        yield World(api, session, server.url, provider.url)
+        root = admin(server.url)
+        with closing(root.api):
+            yield World(api, root, session, server.url, provider.url)
 
 
 def cases(operation: APIOperation[Any, Any, Any, Any], known: dict[str, str]) -> st.SearchStrategy[Case[Any]]:
@@ -151,5 +177,17 @@ def test_so_is_every_answer_to_a_stranger(world: World, method: str, path: str) 
     @given(case=SCHEMA[path][method].as_strategy())
     def call(case: Case[Any]) -> None:
         world.call(case)
+
+    call()
+
+
+@pytest.mark.parametrize(("method", "path"), SECOND_OPERATIONS)
+def test_so_is_every_answer_of_the_second_face(world: World, method: str, path: str) -> None:
+    token = world.another_token()
+
+    @bounded(SECOND_EXAMPLES)
+    @given(case=cases(SECOND[path][method], world.known_to_root() if "{" in path else {}))
+    def call(case: Case[Any]) -> None:
+        world.call(case, Authorization=f"Bearer {token}")
 
     call()

@@ -7,12 +7,16 @@ from urllib.parse import urljoin
 
 import pytest
 
-from flowker.http.openapi.document import document
+from flowker.http.openapi.document import API_V1, V1, Face, document
 from tests.servers import Api, expect
 
 pytestmark = pytest.mark.skip_moto
 
 PAGE = "/swagger/index.html"
+each_page = pytest.mark.parametrize(
+    ("page", "document_name", "face"),
+    [("index.html", "doc.json", V1), ("api-v1.html", "api-v1.json", API_V1)],
+)
 
 
 @pytest.fixture
@@ -28,24 +32,31 @@ def test_the_folder_leads_to_the_page(nobody: Api, path: str) -> None:
     assert (answer.status_code, urljoin(path, answer.headers["Location"])) == (302, PAGE)
 
 
-def test_the_document_is_served_as_it_is_published(nobody: Api) -> None:
-    answer = nobody.get("/swagger/doc.json")
-    assert expect(answer, 200) == document()
+@each_page
+def test_a_document_is_served_as_it_is_published(
+    nobody: Api, page: str, document_name: str, face: Face
+) -> None:
+    answer = nobody.get(f"/swagger/{document_name}")
+    assert expect(answer, 200) == document(face)
     assert answer.headers["Cache-Control"] == "no-cache"
 
 
-def test_the_page_and_all_it_consists_of_come_from_here(nobody: Api) -> None:
-    page = nobody.get(PAGE)
-    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+@each_page
+def test_a_page_and_all_it_consists_of_come_from_here(
+    nobody: Api, page: str, document_name: str, face: Face
+) -> None:
+    shown = nobody.get(f"/swagger/{page}")
+    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert f'data-document="{document_name}"' in shown.text
+    parts = re.findall(r'(?:src|href)="([^"]+)"', shown.text)
     assert "swagger-ui-bundle.js" in parts
     for part in parts:
-        if part != "data:,":
+        if part != "data:," and not part.endswith(".html"):
             answer = nobody.get(urljoin(PAGE, part))
             assert answer.status_code == 200
             assert answer.headers["Content-Type"].startswith(("text/css", "text/javascript"))
             assert answer.headers["Cache-Control"] == "public, max-age=86400"
-    assert "doc.json" in nobody.get("/swagger/initializer.js").text
+    assert "dataset.document" in nobody.get("/swagger/initializer.js").text
 
 
 def test_the_page_runs_nothing_inline_and_nothing_from_elsewhere(nobody: Api) -> None:

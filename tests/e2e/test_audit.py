@@ -283,5 +283,5 @@ def flowker(verb: str, *arguments: object, key: str | None = None) -> subprocess
 def test_who_does_not_know_the_key_cannot_take_it(target: str, tmp_path: Path) -> None:
     exported = flowker("export", "--url", target, "--output", tmp_path / "new", key="wrong")
     assert exported.returncode == 2
-    assert "401 Unauthorized: UNAUTHORIZED" in exported.stderr
+    assert "UNAUTHORIZED: X-API-Key is missing or wrong" in exported.stderr
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from infra_cdk.stages import EXAMPLE, Stage, stage_of
+from tests.infra.account_flows import ACCOUNT_FLOWS
 from tests.infra.flows import FLOWS
 from tests.infra.policies import Template
 from tests.infra.recording import Use, recorded_deployment
@@ -67,7 +68,7 @@ def uses(stage: Stage) -> set[Use]:
     """Every AWS call that was made while everything was done that people do."""
     found: set[Use] = set()
     with running_provider() as provider:
-        for flow in FLOWS:
+        for flow in (*FLOWS, *ACCOUNT_FLOWS):
             with recorded_deployment(stage.name) as deployment:
                 flow(deployment, provider)
                 found |= deployment.recorder.uses

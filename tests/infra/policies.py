@@ -93,6 +93,12 @@ class Template:
             for each in self.of_type("AWS::Lambda::Function").values()
         }
 
+    def function_named(self, logical: str) -> str:
+        """The folder of a function, by its logical id."""
+        return str(self.of_type("AWS::Lambda::Function")[logical]["FunctionName"]).removeprefix(
+            f"{self.stage.prefix}-"
+        )
+
     def role_of(self, function: str) -> str:
         """The logical id of its role."""
         return str(self.functions[function]["Role"].split(" ")[1].removesuffix(".Arn>"))
@@ -126,30 +132,51 @@ class Template:
     def arn(self, use: Use) -> str:
         """The resource of a call that was made on emulated AWS, as it would be in this deployment."""
         kind, _, rest = use.resource.partition("/")
-        place = f"{self.stage.region}:{self.stage.account}"
+        place, prefix = f"{self.stage.region}:{self.stage.account}", self.stage.prefix
         match kind:
             case "table":
-                return f"arn:aws:dynamodb:{place}:table/{self.stage.prefix}-{rest}"
+                return f"arn:aws:dynamodb:{place}:table/{prefix}-{rest}"
             case "index":
                 table, index = rest.split("/")
-                return f"arn:aws:dynamodb:{place}:table/{self.stage.prefix}-{table}/index/{index}"
-            case "bucket":
-                (bucket,) = self.of_type("AWS::S3::Bucket")
-                return f"arn:aws:s3:::{bucket}/{rest}"
-            case "key":
-                (key,) = self.of_type("AWS::KMS::Key")
-                return self._attribute(key, "Arn")
+                return f"arn:aws:dynamodb:{place}:table/{prefix}-{table}/index/{index}"
+            case "function":
+                return f"arn:aws:lambda:{place}:function:{prefix}-{rest}"
             case "stateMachine" | "execution":
                 return f"arn:aws:states:{place}:{kind}:{rest}"
-            case "role" if rest == "machines":
-                return self.machine_role
+            case "schedule":
+                return f"arn:aws:scheduler:{place}:schedule/{rest}"
+            case "sockets":
+                return f"arn:aws:execute-api:{place}:{self._socket_api}/live/{rest}/@connections/id"
             case "role":
-                return f"arn:aws:iam::{ACCOUNT}:role/{rest}"
-        return use.resource
+                own = {"machines": self.machine_role, "schedules": self.scheduler_role}
+                return own.get(rest, f"arn:aws:iam::{ACCOUNT}:role/{rest}")
+        return self._only(kind, rest) or use.resource
+
+    def _only(self, kind: str, rest: str) -> str:
+        """Of what there is one of."""
+        if kind == "bucket":
+            (bucket,) = self.of_type("AWS::S3::Bucket")
+            return f"arn:aws:s3:::{bucket}/{rest}"
+        if kind == "key":
+            (key,) = self.of_type("AWS::KMS::Key")
+            return self._attribute(key, "Arn")
+        if kind == "secret":
+            secrets = self.of_type("AWS::SecretsManager::Secret")
+            return next(name for name, each in secrets.items() if "SecretString" in each)
+        return ""
+
+    @property
+    def _socket_api(self) -> str:
+        apis = self.of_type("AWS::ApiGatewayV2::Api").items()
+        return next(name for name, each in apis if each["ProtocolType"] == "WEBSOCKET")
 
     @property
     def machine_role(self) -> str:
         return str(self.functions["workflows"]["Environment"]["Variables"]["FLOWKER_STATE_MACHINE_ROLE"])
+
+    @property
+    def scheduler_role(self) -> str:
+        return str(self.functions["run_node"]["Environment"]["Variables"]["FLOWKER_SCHEDULER_ROLE"])
 
 
 def _list(value: Any) -> list[Any]:

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import boto3
 import httpx
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.model import OperationModel
 from moto import mock_aws
 
@@ -20,17 +23,22 @@ from flowker.adapters.aws import aws_parts
 from flowker.adapters.aws_signature import sts_client
 from flowker.adapters.destinations import Destinations
 from flowker.adapters.dynamodb import create_tables
+from flowker.adapters.dynamodb.expressions import from_attributes
 from flowker.adapters.outbound_http import OutboundHttp
 from flowker.adapters.stepfunctions import state_input
 from flowker.errors import FlowkerError, NodeError
 from flowker.model import exact_json
-from flowker.settings import EngineSetting, Settings
+from flowker.model.run import RUN_PREFIX
+from flowker.settings import Settings
+from flowker.settings.variables import EngineSetting
+from flowker.wiring.runs import run_store
 from flowker_local.engine import Engine, RunEnd, TaskError
 from flowker_local.functions import Context, handler
 from flowker_local.gateway import Gateway
 from tests.engine_world import InstantClock, InstantLoop, MemoryJournal
 from tests.fakes import ManualClock
-from tests.servers import KEY, Api
+from tests.servers import ADMIN, KEY, PASSWORD, Api
+from tests.trails import records
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -39,8 +47,8 @@ BUCKET = "flowker-payloads"
 
 class Use(NamedTuple):
     """One permission that a function made use of. `resource` names the thing without its account: `table/executions`,
-    `index/executions/by_started`, `bucket/executions/…`, `key`, `machine/…`, `role/…`, or `*`. `partition` is the partition
-    key of a DynamoDB item, `context` the encryption context of a key."""
+    `index/executions/by_started`, `bucket/executions/…`, `key`, `secret`, `stateMachine/…`, `function/…`, `sockets/POST`,
+    `role/…`, or `*`. `partition` is the partition key of a DynamoDB item, `context` the encryption context of a key."""
 
     function: str
     action: str
@@ -103,12 +111,29 @@ class Recorder:
             case "CreateStateMachine":
                 yield f"states:{operation}", f"stateMachine/{params['name']}"
                 yield "iam:PassRole", f"role/{params['roleArn'].rsplit('/')[-1]}"
+            case "SendTaskSuccess":
+                yield f"states:{operation}", f"stateMachine/{next(iter(self.tables)).rsplit('-', 1)[0]}-any"
             case "StartExecution" | "DeleteStateMachine":
                 yield f"states:{operation}", f"stateMachine/{params['stateMachineArn'].rsplit(':')[-1]}"
             case "StopExecution":
                 yield f"states:{operation}", f"execution/{':'.join(params['executionArn'].rsplit(':')[-2:])}"
             case _:
                 yield f"states:{operation}", "*"
+
+    def _secretsmanager(self, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+        yield operation, "secret"
+
+    def _lambda(self, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+        yield "InvokeFunction", f"function/{params['FunctionName'].rsplit(':')[-1]}"
+
+    def _apigatewaymanagementapi(self, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+        method = {"PostToConnection": "POST", "DeleteConnection": "DELETE"}[operation]
+        yield "execute-api:ManageConnections", f"sockets/{method}"
+
+    def _scheduler(self, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+        yield operation, f"schedule/{params['GroupName']}/{params['Name']}"
+        if "Target" in params:
+            yield "iam:PassRole", f"role/{params['Target']['RoleArn'].rsplit('/')[-1]}"
 
     def _sts(self, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         yield operation, f"role/{params['RoleArn'].rsplit('/')[-1]}"
@@ -128,6 +153,8 @@ class Deployment:
         self._clients = clients
         self._settings = settings
         self._outbound: list[OutboundHttp] = []
+        self._to_push: list[dict[str, Any]] = []
+        clients["lambda"].meta.events.register("before-call.lambda.Invoke", self._invoked)
         self._cold_start()
 
     def set_engine(self, engine: EngineSetting) -> None:
@@ -165,25 +192,46 @@ class Deployment:
         self._outbound.append(OutboundHttp(Destinations(allow_private=True), tls=_no_tls, sts=sts))
         return self._outbound[-1]
 
-    def run(self, execution_id: str) -> None:
-        """What Step Functions does once an execution was started."""
-        execution = wiring.execution_store().get(execution_id)
-        machine = self._clients["stepfunctions"].describe_state_machine(
-            stateMachineArn=execution.launch.machine
-        )
-        with closing(InstantLoop()) as loop:
-            loop.run_until_complete(
-                self._run(exact_json.loads(machine["definition"]), state_input(execution))
-            )
+    def as_account(self, token: str) -> Api:
+        """What an account uses; nobody has to close it."""
+        return _Api(Gateway(self._answer), {"Authorization": f"Bearer {token}"})
 
-    async def _run(self, definition: Any, data: Any) -> None:
+    def _invoked(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        """What Lambda does: scripts run at once, runs whose sockets have to be told something wait for `push`."""
+        payload = exact_json.loads(params["body"])
+        accepted = AWSResponse(params["url"], 200, HTTPHeaders(), None)
+        if "run_script" in params["url"]:
+            answer = exact_json.dumps(handler("run_script")(payload, None)).encode()
+            return accepted, {"StatusCode": 200, "Payload": BytesIO(answer)}
+        self._to_push.append(payload)
+        return accepted, {"StatusCode": 202, "Payload": BytesIO()}
+
+    def push(self) -> None:
+        """Invoke the function that was asked for, until nobody asks any more."""
+        while self._to_push:
+            self.invoke("push_updates", self._to_push.pop(0))
+
+    def run(self, execution_id: str) -> None:
+        """What Step Functions does once an execution was started, and once that has started others."""
+        with closing(InstantLoop()) as loop:
+            loop.run_until_complete(self._run(execution_id))
+
+    async def _run(self, execution_id: str) -> None:
         async def ended(_: RunEnd) -> None:
             """The functions have recorded it."""
 
         engine = Engine(self._task, MemoryJournal(), clock=InstantClock(), on_end=ended)
-        engine.create("machine", definition)
-        engine.start("machine", "run", data)
-        while engine.running():
+        begun: list[str] = []
+        while engine.running() or not begun:
+            for each in {execution_id, *run_store().children(execution_id)} - {*begun}:
+                store = run_store() if each.startswith(RUN_PREFIX) else wiring.execution_store()
+                execution = store.get(each)
+                machine = self._clients["stepfunctions"].describe_state_machine(
+                    stateMachineArn=execution.launch.machine
+                )
+                engine.create(machine["name"], exact_json.loads(machine["definition"]))
+                engine.start(machine["name"], each, state_input(execution))
+                begun.append(each)
             await asyncio.sleep(1)
         await engine.drain(1)
 
@@ -196,10 +244,16 @@ class Deployment:
     def deliver(self) -> None:
         """What waits in the outbox, as the stream delivers it: twice, as it may."""
         found = self._clients["dynamodb"].scan(TableName=_physical(self.recorder, "executions"))["Items"]
-        new = [item for item in found if item["pk"]["S"].startswith(keys.outbox_of(""))]
-        records = [{"eventName": "INSERT", "dynamodb": {"NewImage": item}} for item in new]
-        for event in ({"Records": records}, {"Records": records}, {"Records": records[:1]}):
+        new = (from_attributes(item) for item in found if item["pk"]["S"].startswith(keys.outbox_of("")))
+        batch = records(new)
+        for event in (batch, batch, {"Records": batch["Records"][:1]}):
             self.invoke("append_audit", event)
+
+    def tell(self, execution_id: str) -> None:
+        """What the stream says about the events of a run."""
+        told = [keys.event(execution_id, number) for number in (1, 2)]
+        self.invoke("push_updates", records({"pk": key.pk, "sk": key.sk} for key in told))
+        self.push()
 
 
 def _no_tls() -> ssl.SSLContext:
@@ -213,9 +267,11 @@ def _physical(recorder: Recorder, table: str) -> str:
 class _Api(Api):
     """The API without a socket."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, headers: Mapping[str, str] | None = None) -> None:
         self.http = httpx.Client(
-            transport=_InProcess(gateway), base_url="http://flowker.test", headers={"X-API-Key": KEY}
+            transport=_InProcess(gateway),
+            base_url="http://flowker.test",
+            headers=headers or {"X-API-Key": KEY},
         )
 
 
@@ -246,15 +302,27 @@ def recorded_deployment(stage: str) -> Iterator[Deployment]:
             run_node=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:run_node",
             record_execution=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:record_execution",
             state_machine_role=f"arn:aws:iam::{ACCOUNT}:role/machines",
+            run_script=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:run_script",
+            push_updates=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:push_updates",
+            run_schedule=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:run_schedule",
+            scheduler_role=f"arn:aws:iam::{ACCOUNT}:role/schedules",
+            auth_secret="auth",
+            admin_email=ADMIN,
             engine="standard",  # does all that Express does, and can be stopped
         )
         recorder = Recorder({settings.table(name): name for name in keys.TABLES})
-        services = ("dynamodb", "s3", "kms", "stepfunctions")
+        services = (
+            "dynamodb", "s3", "kms", "stepfunctions", "secretsmanager", "lambda", "apigatewaymanagementapi",
+            "scheduler",
+        )  # fmt: skip
         clients = {service: recorder.attach(session.client(service)) for service in services}
         create_tables(
             clients["dynamodb"], {name: settings.table(name) for name in keys.TABLES}, streams=False
         )
         clients["s3"].create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        auth = {"keys": {"first": "k" * 64}, "order": ["first"], "admin_password": PASSWORD}
+        clients["secretsmanager"].create_secret(Name="auth", SecretString=json.dumps(auth))
+        clients["scheduler"].create_schedule_group(Name=settings.namespace)
         key = clients["kms"].create_key()["KeyMetadata"]["KeyId"]
         deployment = Deployment(recorder, clients, replace(settings, kms_key=key))
         with closing(deployment):

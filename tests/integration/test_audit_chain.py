@@ -1,7 +1,7 @@
 """The audit trail in every home: whatever was announced is chained exactly once, and in order (Flowker spec j.2)."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from uuid import uuid4
@@ -10,7 +10,7 @@ import pytest
 
 from flowker.adapters import keys
 from flowker.adapters.items import ConditionFailed, Item, Put, Table
-from flowker.adapters.stores.chain import ItemAuditChain, head_of
+from flowker.adapters.stores.chain import READ, ItemAuditChain, head_of
 from flowker.adapters.stores.executions import ItemExecutionStore
 from flowker.adapters.stores.node_runs import ItemNodeRunStore
 from flowker.adapters.stores.outbox import MOST_EVENTS, Move, announce, announcing, notice_of
@@ -22,7 +22,7 @@ from flowker.model.audit import Actor, ActorType, AuditEvent, EventType, acting
 from flowker.model.chain import verify
 from flowker.model.execution import Outcome
 from flowker.ports import AlreadyRecorded, ExecutionEnded, IdempotencyKeyTaken
-from tests.fakes import MemoryBlobs, PlainCipher
+from tests.fakes import MemoryBlobs, MemoryTable, PlainCipher
 from tests.integration.samples import (
     InterruptedTable,
     WatchedTable,
@@ -112,12 +112,18 @@ def test_what_belongs_to_no_change_is_announced_in_a_transaction(table: Table) -
 # --- the stream ------------------------------------------------------------------------------------------------------
 
 
+def done(appended: int, *unreadable: int) -> dict[str, object]:
+    """What the consumer answers: how many notices it has chained, and which records it could not read."""
+    failures = [{"itemIdentifier": str(number)} for number in unreadable]
+    return {"appended": appended, "batchItemFailures": failures}
+
+
 def test_a_batch_that_comes_twice_is_chained_once(table: Table) -> None:
     use(table)
     say(table, events(60))
     batch = records(outbox(table))
-    assert append_audit.handle(batch, None) == {"appended": 60}
-    assert append_audit.handle(batch, None) == {"appended": 0}
+    assert append_audit.handle(batch, None) == done(60)
+    assert append_audit.handle(batch, None) == done(0)
     assert holds(table, 60)
 
 
@@ -139,7 +145,7 @@ def test_a_batch_that_is_partly_chained_already_is_finished(table: Table, chain:
     early = outbox(table)
     chain.append_pending()
     say(table, [event(number) for number in (6, 7)])
-    assert append_audit.handle(records([*early, *outbox(table)]), None) == {"appended": 2}
+    assert append_audit.handle(records([*early, *outbox(table)]), None) == done(2)
     assert chained_ids(table) == [each.id for each in events(7)]
 
 
@@ -155,11 +161,117 @@ def test_other_changes_of_the_table_are_passed_over(table: Table) -> None:
         for item in table.get([key(started.id)])
         if item
     ]
-    assert append_audit.handle(records(others), None) == {"appended": 0}
-    removed = {"eventName": "REMOVE", "dynamodb": {"OldImage": {}}}
-    assert append_audit.handle({"Records": [removed]}, None) == {"appended": 0}
-    assert append_audit.handle(records([notice], "MODIFY"), None) == {"appended": 0}
-    assert append_audit.handle(records([*others, notice]), None) == {"appended": 1}
+    assert append_audit.handle(records(others), None) == done(0)
+    removed = {"eventName": "REMOVE", "dynamodb": {"SequenceNumber": "1", "OldImage": {}}}
+    assert append_audit.handle({"Records": [removed]}, None) == done(0)
+    assert append_audit.handle(records([notice], "MODIFY"), None) == done(0)
+    assert append_audit.handle(records([*others, notice]), None) == done(1)
+
+
+# --- what cannot be read ----------------------------------------------------------------------------------------------
+
+
+def damaged(notice: Item, **changes: object) -> Item:
+    return {name: value for name, value in {**notice, **changes}.items() if value is not None}  # type: ignore[misc]
+
+
+POISON: Mapping[str, tuple[Callable[[Item], Item], str]] = {
+    "of another version": (lambda notice: damaged(notice, schema=2), "has schema 2, this version reads 1"),
+    "without its text": (lambda notice: damaged(notice, body=None), "KeyError: 'body'"),
+    "cut off": (lambda notice: damaged(notice, body=str(notice["body"])[:-9]), "JSONDecodeError"),
+    "not a notice at all": (lambda notice: damaged(notice, body="[]"), "TypeError"),
+    "of an unknown kind": (
+        lambda notice: damaged(notice, body=str(notice["body"]).replace('"type":"', '"type":"NEW_')),
+        "ValueError: 'NEW_",
+    ),
+    "at an impossible time": (
+        lambda notice: damaged(notice, body=str(notice["body"]).replace("2026-03-01", "2026-13-01")),
+        "ValueError: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", POISON)
+def test_a_notice_that_cannot_be_read_holds_up_no_other(log: pytest.LogCaptureFixture, kind: str) -> None:
+    table = MemoryTable()
+    use(table)
+    damage, reason = POISON[kind]
+    say(table, events(7))
+    items = outbox(table)
+    items[3] = damage(items[3])
+    table.write([Put(keys.EXECUTIONS, items[3], None)])
+    assert append_audit.handle(records(items), None) == done(6, 1003)
+    assert chained_ids(table) == [each.id for each in events(7) if each != event(4)]
+    (told,) = [record for record in log.records if record.message == "a notice cannot be read"]
+    assert reason in told.__dict__["reason"]
+    assert [told.__dict__[name] for name in ("pk", "sk", "sequence_number")] == [
+        *(items[3][name] for name in ("pk", "sk")),
+        "1003",
+    ]
+    assert "Wörk" not in log.text, "what is in it is not told"
+    # It is delivered again, alone or with what follows, until it is put aside; the outbox keeps it.
+    assert append_audit.handle(records(items[3:]), None) == done(0, 1000)
+    assert outbox(table) == [items[3]]
+    assert holds(table, 6)
+
+
+def test_an_image_that_is_none_is_put_aside(table: Table) -> None:
+    use(table)
+    say(table, events(3))
+    batch = records(outbox(table))
+    del batch["Records"][0]["dynamodb"]["NewImage"]
+    batch["Records"][1]["dynamodb"]["NewImage"]["body"] = {"L": []}
+    assert append_audit.handle(batch, None) == done(1, 1000, 1001)
+    assert len(outbox(table)) == 2
+    assert ItemAuditChain(table).append_pending() == 2, "the outbox has them whole"
+    assert holds(table, 3)
+
+
+def test_the_reconciliation_passes_over_what_it_cannot_read_however_much_it_is(
+    table: Table, log: pytest.LogCaptureFixture
+) -> None:
+    use(table)
+    poison = [
+        Put(keys.EXECUTIONS, damaged(item, schema=2))
+        for item in (each.item for each in announcing(uuid(1, 7), events(READ * MOST_EVENTS)))
+    ]
+    for start in range(0, len(poison), 50):
+        table.write(poison[start : start + 50])
+    say(table, [event(0, seconds=1e6, resource=uuid(1, 7))])
+    assert ItemAuditChain(table).append_pending() == 1
+    assert len(outbox(table)) == READ
+    assert holds(table, 1)
+    assert len(log.records) == READ
+
+
+def test_what_was_unreadable_is_chained_once_it_is_put_right(table: Table) -> None:
+    use(table)
+    say(table, events(4))
+    items = outbox(table)
+    table.write([Put(keys.EXECUTIONS, damaged(items[1], schema=2), None)])
+    assert ItemAuditChain(table).append_pending() == 3
+    table.write([Put(keys.EXECUTIONS, items[1], None)])
+    assert ItemAuditChain(table).append_pending() == 1
+    assert sorted(chained_ids(table)) == sorted(each.id for each in events(4))
+    assert holds(table, 4)
+
+
+def test_a_batch_that_cannot_be_stored_is_delivered_again(table: Table) -> None:
+    """Halved, until what cannot be stored is alone; here the store is gone for all of it."""
+    say(table, events(4))
+    batch = records(outbox(table))
+
+    def gone() -> None:
+        raise StoreUnavailable("throttled")
+
+    use(InterruptedTable(table, before_write=[gone] * 3))
+    with pytest.raises(StoreUnavailable):
+        append_audit.handle(batch, None)
+    assert len(outbox(table)) == 4
+    use(table)
+    for half in (batch["Records"][:2], batch["Records"][2:]):
+        assert append_audit.handle({"Records": half}, None) == done(2)
+    assert holds(table, 4)
 
 
 # --- consumers at the same time --------------------------------------------------------------------------------------

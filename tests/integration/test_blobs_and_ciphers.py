@@ -13,6 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from flowker.adapters.items import Blobs, Cipher
 from flowker.adapters.kms import KmsCipher
@@ -249,3 +250,26 @@ def test_all_who_create_the_key_file_at_once_get_the_same_key(tmp_path: Path) ->
         ciphers = list(pool.map(lambda _: KeyFileCipher(tmp_path / "key"), range(8)))
     sealed = ciphers[0].seal(b"secret", "c")
     assert [cipher.open(sealed, "c") for cipher in ciphers] == [b"secret"] * 8
+
+
+def test_what_was_sealed_before_keys_had_names_opens_and_is_sealed_anew(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    cipher, nonce = KeyFileCipher(path), b"n" * 12
+    unnamed = b"\x01" + nonce + AESGCM(path.read_bytes()).encrypt(nonce, b"secret", b"context")
+    assert cipher.stale(unnamed) is False
+    with path.open("ab") as file:
+        file.write(bytes(32))
+    rotated = KeyFileCipher(path)
+    assert rotated.open(unnamed, "context") == b"secret"
+    assert rotated.stale(unnamed)
+    assert rotated.stale(cipher.seal(b"secret", "context"))
+    assert not rotated.stale(rotated.seal(b"secret", "context"))
+
+
+@pytest.mark.parametrize("size", [0, 31, 33, 65])
+def test_a_file_that_holds_no_whole_keys_is_refused(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(bytes(size))
+    path.chmod(0o600)
+    with pytest.raises(ValueError, match="instead of keys of 32"):
+        KeyFileCipher(path)

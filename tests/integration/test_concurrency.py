@@ -8,12 +8,14 @@ import pytest
 from flowker.adapters.items import Check, Condition, ConditionFailed, Item, Key, Put, Query, Table, Update
 from flowker.adapters.keys import EXECUTIONS
 from flowker.adapters.stores.executions import ItemExecutionStore
+from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.adapters.stores.node_runs import ItemNodeRunStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.errors import ChangedConcurrently, FlowkerError, StoreUnavailable, WebhookRouteTaken
 from flowker.model.breaker import Breaker
 from flowker.model.execution import Outcome
-from flowker.model.workflow import Workflow, WorkflowStatus
+from flowker.model.machine import MachineUse
+from flowker.model.workflow import MachineType, Workflow, WorkflowStatus
 from flowker.ports import AlreadyRecorded, IdempotencyKeyTaken
 from tests.fakes import MemoryBlobs, PlainCipher
 from tests.integration.samples import claim, execution, failure, instant, launch, route, step, workflow
@@ -242,3 +244,24 @@ def test_one_trial_of_an_open_circuit_is_granted(faithful_table: Table) -> None:
 def _activated(before: Workflow) -> Workflow:
     changes = {"version": before.version + 1, "status": WorkflowStatus.ACTIVE, "launch": launch(before.id)}
     return before.model_copy(update=changes)
+
+
+# --- state machines that many flows share ------------------------------------------------------------------------------
+
+
+def test_any_number_of_flows_claim_a_machine_at_once(faithful_table: Table) -> None:
+    registry = ItemMachineRegistry(faithful_table)
+    registry.claim("m", machine_use("first"), instant(10))
+
+    def use(thread: int) -> None:
+        for number in range(10):
+            registry.claim("m", machine_use(f"{thread}-{number}"), instant(10))
+
+    at_once(THREADS, use)
+    found = registry.get("m")
+    assert found is not None
+    assert len(found.uses) == 10 * THREADS + 1
+
+
+def machine_use(flow_id: str) -> MachineUse:
+    return MachineUse(workflow_id=flow_id, revision="ab" * 32, type=MachineType.EXPRESS, at=instant(0))

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from flowker.adapters.items import Table
+from flowker.adapters.items import Item, Query, Table
 from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.errors import StoreUnavailable
 from flowker.model.machine import MachineUse, PublishedMachine
@@ -31,6 +31,12 @@ def read(registry: ItemMachineRegistry, reference: str) -> PublishedMachine:
     return found
 
 
+def unused(registry: ItemMachineRegistry) -> PublishedMachine:
+    """The machine `m` after a look that found nobody."""
+    assert registry.look_again(read(registry, "m"), instant(20), instant(5))
+    return read(registry, "m")
+
+
 def test_what_was_claimed_is_known_with_its_uses(registry: ItemMachineRegistry) -> None:
     reference = f"machine-{uuid4()}"
     assert registry.get(reference) is None
@@ -40,7 +46,7 @@ def test_what_was_claimed_is_known_with_its_uses(registry: ItemMachineRegistry) 
     found = read(registry, reference)
     assert (found.reference, found.due, found.unused_since, found.doomed) == (
         reference,
-        instant(11),
+        instant(10),
         None,
         False,
     )
@@ -88,7 +94,8 @@ def test_a_claim_makes_it_used_again(registry: ItemMachineRegistry) -> None:
 
 def test_what_is_doomed_cannot_be_claimed_until_it_is_gone(registry: ItemMachineRegistry) -> None:
     registry.claim("m", use(), instant(10))
-    assert registry.doom(read(registry, "m"))
+    assert not registry.doom(read(registry, "m"))
+    assert registry.doom(unused(registry))
     assert read(registry, "m").doomed
     late = use()
     with pytest.raises(StoreUnavailable):
@@ -98,6 +105,16 @@ def test_what_is_doomed_cannot_be_claimed_until_it_is_gone(registry: ItemMachine
     registry.remove("m")
     registry.claim("m", late, instant(20))
     assert late in read(registry, "m").uses
+
+
+def test_a_claim_reads_nothing_of_the_other_uses() -> None:
+    class OneByOne(MemoryTable):
+        def query(self, query: Query) -> list[Item]:
+            raise AssertionError("a claim is to read one item")
+
+    table = OneByOne()
+    for _ in range(2):
+        ItemMachineRegistry(table).claim("m", use(), instant(10))
 
 
 def test_only_what_is_doomed_is_removed(registry: ItemMachineRegistry) -> None:
@@ -122,7 +139,7 @@ def test_a_use_that_was_renewed_is_not_dropped(registry: ItemMachineRegistry) ->
 def test_of_a_claim_and_a_doom_at_a_time_one_wins(round_number: int) -> None:
     registry = ItemMachineRegistry(MemoryTable())
     registry.claim("m", use(), instant(10))
-    seen = read(registry, "m")
+    seen = unused(registry)
     mine = use()
 
     def claim() -> bool:

@@ -11,6 +11,8 @@ import pytest
 
 from flowker import wiring
 from flowker.compiler.compile import content_name
+from flowker.compiler.flows.compile import compile_flow
+from flowker.compiler.policy import RUN_NODE
 from flowker.errors import StoreUnavailable
 from flowker.model.execution import Execution, Outcome
 from flowker.model.graph import Graph
@@ -18,6 +20,8 @@ from flowker.model.workflow import MachineType
 from flowker_local.engine import SqliteJournal
 from flowker_local.machines import Orchestrator
 from tests.engine_world import states
+from tests.flow_strategies import flow
+from tests.flow_worker import SHAPES
 from tests.harness import NOW, Bench, accept
 from tests.samples import trigger
 
@@ -119,5 +123,66 @@ def test_a_disk_that_refuses_is_told_and_the_run_has_stopped_all_the_same(
             saboteur.execute("ALTER TABLE hidden RENAME TO runs")
         await waits
         assert not orchestrator.engine.is_running(accepted.id)
+
+    on(journal, work)
+
+
+def test_a_token_is_answered_in_another_life_and_only_once(
+    journal: SqliteJournal, accepted: Execution
+) -> None:
+    """The run waits, the process ends, and the answer comes to the next one."""
+    graph = flow({"ask": {"type": "wait", "params": {"key": "go", "timeout": "1h"}}})
+    definition = compile_flow(graph, 86_400, SHAPES).definition
+    told: list[tuple[str | None, Any]] = []
+
+    def work(task: dict[str, Any], context: object) -> Any:
+        told.append((task.get("phase"), task["at"]))
+        tokens.append(task.get("token", ""))
+        return {None: {"step": "1", "signal": True}, "resume": {"step": "2"}}.get(task.get("phase"), {})
+
+    tokens: list[str] = []
+    machine = content_name(MachineType.STANDARD, definition)
+    launch = accepted.launch.model_copy(update={"machine": machine, "account_id": "account-1"})
+    run = accepted.model_copy(update={"launch": launch})
+
+    async def before() -> None:
+        orchestrator = Orchestrator(journal, {RUN_NODE: work})
+        orchestrator.publish(definition, MachineType.STANDARD)
+        orchestrator.start(run)
+        while len(told) < 2:
+            await asyncio.sleep(0.01)
+        await orchestrator.close(5)
+
+    async def after() -> None:
+        orchestrator = Orchestrator(journal, {RUN_NODE: work})
+        await orchestrator.engine.resume()
+        await asyncio.sleep(0.05)
+        assert not await orchestrator.answer("made up", {})
+        assert await orchestrator.answer(tokens[1], {"step": "1"})
+        while orchestrator.engine.running():
+            await asyncio.sleep(0.01)
+        assert not await orchestrator.answer(tokens[1], {"step": "1"})
+        await orchestrator.close(1)
+
+    asyncio.run(before())
+    asyncio.run(after())
+    assert told == [
+        (None, {"step": "0"}),
+        ("listen", {"step": "1", "signal": True}),
+        ("resume", {"step": "1"}),
+    ]
+
+
+def test_a_later_leg_has_a_name_of_its_own_and_is_the_one_that_is_stopped(
+    journal: SqliteJournal, accepted: Execution
+) -> None:
+    async def work(orchestrator: Orchestrator) -> None:
+        for _ in range(2):
+            orchestrator.resume(accepted, {"step": "2000", "to": "poll"}, 1)
+        assert orchestrator.engine.is_running(f"{accepted.id}.1")
+        assert orchestrator.engine.running() == 1
+        wiring.executions().finish(accepted.id, CANCELLED)
+        await orchestrator.stop(accepted.model_copy(update={"leg": 1}))
+        assert not orchestrator.engine.is_running(f"{accepted.id}.1")
 
     on(journal, work)

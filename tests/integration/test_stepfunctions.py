@@ -14,7 +14,7 @@ from flowker.adapters.stepfunctions import StepFunctions, state_input
 from flowker.compiler.policy import RUN_NODE
 from flowker.errors import StoreUnavailable
 from flowker.model import exact_json
-from flowker.model.execution import Execution
+from flowker.model.execution import Execution, execution_of_run
 from flowker.model.workflow import MachineType
 from flowker.ports import StateMachines
 from tests.fakes import RecordingMachines
@@ -124,6 +124,47 @@ def test_a_stopped_run_is_aborted_once_and_cannot_be_started_again(
     assert run(client, other)["status"] == "RUNNING"
     on_aws.stop(other)
     until(client, other, "ABORTED")
+
+
+def of_flow(machines: StateMachines) -> Execution:
+    """As `of`, of a flow."""
+    accepted = of(machines)
+    return accepted.model_copy(
+        update={"launch": accepted.launch.model_copy(update={"account_id": "account-1"})}
+    )
+
+
+def test_resuming_again_changes_nothing(machines: StateMachines) -> None:
+    accepted = of_flow(machines)
+    for leg in (1, 1, 2):
+        machines.resume(accepted, {"step": "2000", "to": "poll"}, leg)
+
+
+def test_a_token_that_nobody_waits_for_cannot_be_answered(machines: StateMachines) -> None:
+    assert not machines.answer("A" * 100, {"step": "1"})
+
+
+def test_a_flow_is_told_its_last_step_and_a_later_leg_also_its_next_node(
+    on_aws: StepFunctions, client: Any
+) -> None:
+    accepted = of_flow(on_aws)
+    on_aws.start(accepted)
+    ids = {"executionId": accepted.id, "revision": accepted.launch.revision}
+    assert exact_json.loads(run(client, accepted)["input"]) == {**ids, "at": {"step": "0"}}
+    later = {"step": "2000", "to": "poll"}
+    on_aws.resume(accepted, later, 1)
+    second = accepted.model_copy(update={"id": f"{accepted.id}.1"})
+    assert exact_json.loads(run(client, second)["input"]) == {**ids, "at": later}
+    assert execution_of_run(second.id) == execution_of_run(accepted.id) == accepted.id
+
+
+def test_the_leg_under_way_is_the_one_that_is_stopped(on_aws: StepFunctions, client: Any) -> None:
+    accepted = of_flow(on_aws)
+    on_aws.resume(accepted, {"step": "2000", "to": "poll"}, 3)
+    third = accepted.model_copy(update={"id": f"{accepted.id}.3"})
+    begun(client, third)
+    on_aws.stop(accepted.model_copy(update={"leg": 3}))
+    until(client, third, "ABORTED")
 
 
 # --- Express, which moto does not have -------------------------------------------------------------------------------
@@ -252,3 +293,33 @@ def test_a_service_that_is_throttled_is_unavailable(
         stubbed.add_client_error(f"{operation}_execution", "ThrottlingException")
         with pytest.raises(StoreUnavailable):
             getattr(on_aws, operation)(accepted)
+
+
+LOGS = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/states/flowker-prod"
+
+
+def test_a_machine_tells_its_failures_without_any_data_and_is_traced(client: Any) -> None:
+    """Express keeps no history: without logs nobody could find out why a run vanished."""
+    for group in (LOGS, f"{LOGS}:*"):
+        watched = StepFunctions(client, ROLE, {RUN_NODE: FUNCTION}, logs=group)
+        machine = client.describe_state_machine(
+            stateMachineArn=watched.publish(DEFINITION, MachineType.STANDARD)
+        )
+        assert machine["loggingConfiguration"] == {
+            "level": "ERROR",
+            "includeExecutionData": False,
+            "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": f"{LOGS}:*"}}],
+        }
+        assert machine["tracingConfiguration"] == {"enabled": True}
+
+
+def test_where_it_logs_to_is_part_of_a_machines_name(client: Any, on_aws: StepFunctions) -> None:
+    """Creating it again with another configuration of logs would be refused."""
+    names = {
+        StepFunctions(client, ROLE, {RUN_NODE: FUNCTION}, logs=logs).reference(
+            DEFINITION, MachineType.EXPRESS
+        )
+        for logs in ("", LOGS, f"{LOGS}-2")
+    }
+    assert len(names) == 3
+    assert on_aws.reference(DEFINITION, MachineType.EXPRESS) in names

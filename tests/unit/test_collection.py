@@ -1,23 +1,30 @@
 """State machines that nobody uses are deleted, and none that somebody needs (architecture §4, decision 19)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from flowker.adapters.stores.executions import ItemExecutionStore
 from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
+from flowker.adapters.stores.flows import ItemFlowStore
 from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.errors import ChangedConcurrently, StoreUnavailable
 from flowker.model.exact_json import Json
-from flowker.model.execution import ExecutionStatus, Outcome
+from flowker.model.execution import Execution, ExecutionStatus, Outcome
+from flowker.model.flow import FlowHead
 from flowker.model.instant import instant
-from flowker.model.workflow import MachineType, Workflow, WorkflowStatus
+from flowker.model.workflow import Launch, MachineType, Workflow, WorkflowStatus
+from flowker.nodes.flow.registry import FLOW_NODE_TYPES
 from flowker.usecases.activation import KEPT, Activation
-from flowker.usecases.collection import AT_A_TIME, Collection
+from flowker.usecases.collection import AT_A_TIME, Collection, Unfinished
 from flowker.usecases.executions import Executions
+from flowker.usecases.flow_drafts import FlowDraft
+from flowker.usecases.flows import Flows
+from flowker.usecases.publication import Publication
 from flowker.usecases.references import References
 from flowker.usecases.workflows import Workflows
 from tests.fakes import (
@@ -29,6 +36,7 @@ from tests.fakes import (
     RecordingMachines,
     ScriptedCompletions,
 )
+from tests.flow_samples import chain
 from tests.samples import edge, set_output, trigger, unique
 
 DAY = KEPT.total_seconds()
@@ -73,7 +81,27 @@ class World:
             self.clock,
             ids,
         )
-        self.collection = Collection(self.registry, self.store, self.executions, self.machines, self.clock)
+        self.flows = ItemFlowStore(*parts)
+        publication = Publication(
+            self.store, self.registry, self.machines, self.clock, FLOW_NODE_TYPES, lambda scripts: (), 86_400
+        )
+        self.flow = Flows(self.flows, publication, lambda account: (), self.clock, ids)
+        self.runs: list[Execution] = []
+        going_on: list[Unfinished] = [self.executions, self]
+        self.collection = Collection(
+            self.registry, self.store, self.flows, going_on, self.machines, self.clock
+        )
+
+    def unfinished(self, until: datetime) -> Iterator[Execution]:
+        """Runs of flows that go on."""
+        return (run for run in self.runs if run.started_at <= instant(until))
+
+    def run(self, launch: Launch) -> Execution:
+        """A run that goes on until it is taken out of `runs`."""
+        now = instant(self.clock.now())
+        run = Execution(id="exec-1", launch=launch, status=ExecutionStatus.RUNNING, started_at=now)
+        self.runs.append(run)
+        return run
 
     def draft(self, node: str = "done", *more: dict[str, Any]) -> str:
         nodes = [trigger("start"), set_output(node, x=1), *more]
@@ -263,3 +291,54 @@ def test_each_run_looks_at_a_few_and_the_next_ones_at_the_rest(world: World) -> 
     assert [world.after(1), world.collection.collect()] == [0, 0]
     assert [world.after(1), world.collection.collect(), world.collection.collect()] == [AT_A_TIME, 5, 0]
     assert world.published == []
+
+
+def stored(world: World, *nodes: str) -> FlowHead:
+    return world.flow.create("account-1", FlowDraft(name="f", definition=chain(*nodes))).flow
+
+
+def revised(world: World, flow: FlowHead, *nodes: str) -> FlowHead:
+    return world.flow.update("account-1", flow.id, FlowDraft(definition=chain(*nodes))).flow
+
+
+def test_the_machine_of_a_flow_is_never_deleted(world: World) -> None:
+    flow = stored(world, "a")
+    assert [world.after(1) for _ in range(10)] == [0] * 10
+    assert world.published == [flow.launch.machine]
+
+
+def test_the_machine_of_a_deleted_flow_goes(world: World) -> None:
+    flow = stored(world, "a")
+    world.flow.delete("account-1", flow.id)
+    assert [world.after(1.1) for _ in range(3)].count(1) == 1
+    assert world.published == []
+
+
+def test_the_machine_of_an_old_revision_goes_when_its_runs_have_ended(world: World) -> None:
+    before = stored(world, "a")
+    run = world.run(before.launch)
+    after = revised(world, before, "a", "b")
+    assert [world.after(1.1) for _ in range(5)] == [0] * 5
+    assert world.published == [before.launch.machine, after.launch.machine]
+    world.runs.remove(run)
+    assert [world.after(1.1) for _ in range(2)].count(1) == 1
+    assert world.published == [after.launch.machine]
+
+
+def test_flows_of_two_accounts_share_a_machine_until_both_are_gone(world: World) -> None:
+    mine = stored(world, "a")
+    theirs = world.flow.create("account-2", FlowDraft(name="g", definition=chain("a"))).flow
+    assert mine.launch.machine == theirs.launch.machine
+    world.flow.delete("account-1", mine.id)
+    assert [world.after(1.1) for _ in range(5)] == [0] * 5
+    world.flow.delete("account-2", theirs.id)
+    assert [world.after(1.1) for _ in range(3)].count(1) == 1
+
+
+def test_a_flow_back_at_an_older_text_uses_its_machine_again(world: World) -> None:
+    flow = stored(world, "a")
+    other = revised(world, flow, "b")
+    back = revised(world, other, "a")
+    assert back.launch.machine == flow.launch.machine
+    assert [world.after(1.1) for _ in range(4)].count(1) == 1
+    assert world.published == [flow.launch.machine]

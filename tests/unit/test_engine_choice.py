@@ -9,7 +9,7 @@ from flowker.compiler.compile import Machine, compile_graph
 from flowker.compiler.engine import choose
 from flowker.model.graph import Graph
 from flowker.model.workflow import MachineType
-from flowker.settings import EngineSetting
+from flowker.settings.variables import EngineSetting
 from tests.engine_world import states, task
 from tests.samples import edge, executor, set_output, trigger
 

@@ -1,6 +1,6 @@
 """What a change answers when another one came between its reading and its writing (Flowker spec c.1, c.3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,12 @@ class NoMachines:
 
     def start(self, execution: Execution) -> bool:
         raise AssertionError("nothing is started")
+
+    def resume(self, execution: Execution, at: Mapping[str, Any], leg: int) -> None:
+        raise AssertionError("nothing is started")
+
+    def answer(self, token: str, output: Json) -> bool:
+        raise AssertionError("nothing waits")
 
     def stop(self, execution: Execution) -> None:
         raise AssertionError("nothing is stopped")

@@ -24,8 +24,12 @@ READING = {"GET"}
 CHANGES_NOTHING = {
     "/v1/catalog/executors/{executor_id}/validate",
     "/v1/catalog/templates/{template_id}/validate",
+    "/api/v1/flows/validate",
+    "/api/v1/flows/search",
+    "/api/v1/executions/{execution_id}/ws-ticket",
+    "/api/v1/executions/{execution_id}/signals/{key}",
 }
-"""Routes that only look at what they are sent."""
+"""Routes that only look at what they are sent, or change nothing that the trail keeps."""
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from flowker.settings import VARIABLES, Settings
+from flowker.settings import Settings
+from flowker.settings.variables import VARIABLES
 
 ONE, TWO = "ab" * 32, "cd" * 32
 
@@ -28,6 +29,10 @@ def test_every_field_has_one_variable_but_for_authentication_which_is_never_off_
         ("FLOWKER_API_KEYS", f"one={ONE}", "api_keys", {"one": ONE}),
         ("FLOWKER_API_KEYS", f" one={ONE} , two={TWO},", "api_keys", {"one": ONE, "two": TWO}),
         ("FLOWKER_API_KEYS", f"night batch@ü={ONE.upper()}", "api_keys", {"night batch@ü": ONE}),
+        ("FLOWKER_TOKEN_HOURS", "720", "token_hours", 720),
+        ("FLOWKER_JWT_KEYS", f"b={ONE}, a={TWO}", "jwt_keys", {"b": ONE.encode(), "a": TWO.encode()}),
+        ("FLOWKER_ADMIN_EMAIL", "root@localhost", "admin_email", "root@localhost"),
+        ("FLOWKER_ADMIN_PASSWORD", "correct horse", "admin_password", "correct horse"),
         ("FLOWKER_CORS_ORIGINS", "*", "cors_origins", ("*",)),
         (
             "FLOWKER_CORS_ORIGINS",
@@ -76,6 +81,13 @@ def test_a_variable_sets_its_field(name: str, text: str, field: str, value: Any)
         ("FLOWKER_FAULT_INJECTION", "on", "must be true or false"),
         ("FLOWKER_DEPLOYMENT_MODE", "SaaS", "must be one of saas, byoc, local"),
         ("FLOWKER_STAGE", "a b", "at most 64 letters"),
+        ("FLOWKER_TOKEN_HOURS", "0", "must be a whole number from 1 to 720"),
+        ("FLOWKER_TOKEN_HOURS", "721", "must be a whole number from 1 to 720"),
+        ("FLOWKER_JWT_KEYS", "one=short", "entry 1 is not id=secret"),
+        ("FLOWKER_JWT_KEYS", f"one={ONE},={TWO}", "entry 2 is not id=secret"),
+        ("FLOWKER_JWT_KEYS", f"one={ONE},one={TWO}", "entry 2 has the id of an earlier one"),
+        ("FLOWKER_ADMIN_EMAIL", "root", "must be an e-mail address"),
+        ("FLOWKER_ADMIN_PASSWORD", "1234567", "must have 8 to 128 characters"),
         ("FLOWKER_ENGINE", "Express", "must be one of auto, express, standard"),
     ],
 )

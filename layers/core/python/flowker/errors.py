@@ -26,11 +26,14 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding about a graph: its code, a sentence, and a JSON pointer into the workflow document."""
+    """One finding about a graph: its code, a sentence, and a JSON pointer into the workflow document, or a path in a flow's
+    YAML with the line and column of its text, which count from 1."""
 
     code: str
     message: str
     pointer: str
+    line: int | None = None
+    column: int | None = None
 
 
 class FlowkerError(Exception):
@@ -62,7 +65,9 @@ class Unauthorized(FlowkerError):
 
 
 class Forbidden(FlowkerError):
-    """The caller is known, but role or ownership forbids it."""
+    """The caller is known, but its role or ownership forbids it."""
+
+    code = "FORBIDDEN"
 
 
 class NotFound(FlowkerError):

@@ -28,6 +28,7 @@ _TRANSIENT_CODES = frozenset(
         "ThrottledException",
         "Throttling",
         "ThrottlingException",
+        "TooManyRequestsException",
         "TransactionConflictException",
         "TransactionInProgressException",
     }

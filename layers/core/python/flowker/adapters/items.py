@@ -187,3 +187,7 @@ class Cipher(Protocol):
     def open(self, sealed: bytes, context: str) -> bytes:
         """Raises `ValueError` if it was not sealed for this context, or was tampered with."""
         ...
+
+    def stale(self, sealed: bytes) -> bool:
+        """Whether a newer key seals by now, so that this should be sealed anew."""
+        ...

@@ -32,7 +32,9 @@ TABLES: Mapping[str, Mapping[str, Index]] = {
     EXECUTIONS: {
         "by_started": Index("shard", "started_sort", ("status",)),
         "by_completed": Index("shard", "completed_sort", ("status",)),
-        "by_workflow_started": Index("workflow_shard", "started_sort", ("status",)),
+        "by_workflow_started": Index(
+            "workflow_shard", "started_sort", ("status", "workflow_id", "run_status")
+        ),
         "by_workflow_completed": Index("workflow_shard", "completed_sort", ("status",)),
     },
     AUDIT: {
@@ -46,6 +48,9 @@ SHARDS = 8
 
 STEPS = "STEP#"
 """What the sort keys of all steps start with."""
+
+EVENTS = "EVENT#"
+"""What the sort keys of all events of runs start with: writing one wakes whoever tells sockets about it."""
 
 ENDED = "ended#"
 OPEN = "open#"
@@ -79,6 +84,36 @@ def workflow_body(workflow_id: str) -> Key:
 
 def revision(digest: str) -> Key:
     return Key(DEFINITIONS, f"REVISION#{digest}", "GRAPH")
+
+
+def flows_of(account_id: str) -> str:
+    """The partition of an account's flows, without their texts."""
+    return f"FLOWS#{account_id}"
+
+
+def flow(account_id: str, flow_id: str) -> Key:
+    return Key(DEFINITIONS, flows_of(account_id), flow_id)
+
+
+FLOW_REVISIONS = "REVISION#"
+"""What the sort keys of a flow's revisions start with; they sort like their numbers."""
+
+
+def flow_revision(flow_id: str, number: int) -> Key:
+    return Key(DEFINITIONS, f"FLOW#{flow_id}", f"{FLOW_REVISIONS}{number:010d}")
+
+
+def flow_text(flow_id: str, number: int) -> Key:
+    """The text of a revision, in an item of its own, so that revisions can be listed without it."""
+    return Key(DEFINITIONS, f"FLOW#{flow_id}", f"TEXT#{number:010d}")
+
+
+SCHEDULES = "SCHEDULES#"
+"""What the partition keys of accounts' schedules start with; the accounts' ids follow."""
+
+
+def schedule(account_id: str, schedule_id: str) -> Key:
+    return Key(DEFINITIONS, f"{SCHEDULES}{account_id}", schedule_id)
 
 
 MACHINES = "MACHINE#"
@@ -115,6 +150,39 @@ def executor_configuration(configuration_id: str) -> Key:
     return Key(DEFINITIONS, f"EXECUTOR_CONFIGURATION#{configuration_id}", "HEAD")
 
 
+def account(account_id: str) -> Key:
+    return Key(DEFINITIONS, f"ACCOUNT#{account_id}", "HEAD")
+
+
+def departed_account(account_id: str) -> Key:
+    """What belonged to the deleted account is being cleared away."""
+    return Key(DEFINITIONS, account(account_id).pk, "DEPARTED")
+
+
+ADMINS = Key(DEFINITIONS, "ACCOUNTS", "ADMINS")
+"""How many admins there are."""
+
+SECRET_HEADS, SECRET_VALUES = "SECRET#", "VALUE#"
+"""What the sort keys of an account's secrets start with; what can be known of them is read without their values."""
+
+
+def secret_head(account_id: str, name: str) -> Key:
+    return Key(DEFINITIONS, account(account_id).pk, f"{SECRET_HEADS}{name}")
+
+
+def secret_value(account_id: str, name: str) -> Key:
+    return Key(DEFINITIONS, account(account_id).pk, f"{SECRET_VALUES}{name}")
+
+
+def revoked_token(token_id: str) -> Key:
+    return Key(EXECUTIONS, f"TOKEN#{token_id}", "REVOKED")
+
+
+def attempts(what: str, window: int) -> Key:
+    """Hashed, because it is whatever somebody sent."""
+    return Key(EXECUTIONS, f"ATTEMPTS#{sha256(what.encode()).hexdigest()}", str(window))
+
+
 def execution(execution_id: str) -> Key:
     return Key(EXECUTIONS, f"EXECUTION#{execution_id}", "META")
 
@@ -127,12 +195,76 @@ def step(execution_id: str, node_id: str, visit: int = 0) -> Key:
     return Key(EXECUTIONS, f"EXECUTION#{execution_id}", f"{STEPS}{node_id}#{visit}")
 
 
+def event(execution_id: str, sequence: int) -> Key:
+    """What was told about a run, stored together up to this number: the events behind a number are in one range."""
+    return Key(EXECUTIONS, execution(execution_id).pk, f"{EVENTS}{sequence:09d}")
+
+
+CHILDREN = "CHILD#"
+"""What the sort keys start with that name the runs which a run has started."""
+ENTRIES = "ENTRY#"
+"""What the sort keys of an account's key/value store start with."""
+
+
+def run_step(execution_id: str, path: str) -> Key:
+    return Key(EXECUTIONS, f"EXECUTION#{execution_id}", f"{STEPS}{path}")
+
+
+def run_signal(execution_id: str, name: str) -> Key:
+    return Key(EXECUTIONS, f"EXECUTION#{execution_id}", f"SIGNAL#{name}")
+
+
+def run_child(execution_id: str, child: str) -> Key:
+    return Key(EXECUTIONS, f"EXECUTION#{execution_id}", f"{CHILDREN}{child}")
+
+
+def entry(account_id: str, name: str) -> Key:
+    return Key(EXECUTIONS, f"STORE#{account_id}", f"{ENTRIES}{name}")
+
+
 def idempotency(key: str) -> Key:
     return Key(EXECUTIONS, f"IDEMPOTENCY#{key}", "KEY")
 
 
 def breaker(configuration_id: str) -> Key:
     return Key(EXECUTIONS, f"BREAKER#{configuration_id}", "STATE")
+
+
+CONNECTIONS = "CONNECTION#"
+"""What the sort keys of connections start with, where others are beside them."""
+TICKETS = "TICKET#"
+
+
+def connection(connection_id: str) -> Key:
+    return Key(EXECUTIONS, f"CONNECTION#{connection_id}", "HEAD")
+
+
+def listener(execution_id: str, connection_id: str) -> Key:
+    """A connection among those that follow a run."""
+    return Key(EXECUTIONS, f"LISTENERS#{execution_id}", f"{CONNECTIONS}{connection_id}")
+
+
+def push_lease(execution_id: str) -> Key:
+    return Key(EXECUTIONS, f"LISTENERS#{execution_id}", "LEASE")
+
+
+def account_socket(account_id: str, connection_id: str) -> Key:
+    """A connection among those of an account."""
+    return Key(EXECUTIONS, f"SOCKETS#{account_id}", f"{CONNECTIONS}{connection_id}")
+
+
+def ticket(account_id: str, digest: str) -> Key:
+    return Key(EXECUTIONS, f"SOCKETS#{account_id}", f"{TICKETS}{digest}")
+
+
+def socket_due(expires: int, connection_id: str) -> Key:
+    """A connection among those whose tokens expire, the earliest first."""
+    return Key(EXECUTIONS, sockets_due(shard(connection_id)), f"{expires:011d}#{connection_id}")
+
+
+def sockets_due(shard: str) -> str:
+    """A partition of them."""
+    return f"SOCKETS_DUE#{shard}"
 
 
 def outbox(owner_id: str, at: str, notice_id: str) -> Key:
@@ -185,3 +317,18 @@ def shards() -> Sequence[str]:
 def workflow_shard(workflow_id: str, shard: str) -> str:
     """The partition that lists the executions of one workflow in one shard."""
     return f"{workflow_id}#{shard}"
+
+
+def run_shards() -> Sequence[str]:
+    """All partitions that list runs, which nobody but the reconciliation reads."""
+    return [run_shard(number) for number in shards()]
+
+
+def run_shard(shard: str) -> str:
+    """A partition that lists runs; not one of those that list executions of workflows."""
+    return f"run#{shard}"
+
+
+def runs_of(account_id: str) -> str:
+    """The partition that lists the runs of an account."""
+    return f"runs#{account_id}"

@@ -52,6 +52,10 @@ class KmsCipher:
         except InvalidTag as error:
             raise ValueError("sealed for another context, or tampered with") from error
 
+    def stale(self, sealed: bytes) -> bool:
+        """Never: KMS rotates its key beneath the data keys and still opens all of them."""
+        return False
+
     def _own_key(self) -> tuple[bytes, AESGCM]:
         """This process's data key, encrypted and ready for use. 96-bit random nonces are safe for 2^32 seals."""
         with self._lock:

@@ -167,7 +167,7 @@ def _identity(client: Client) -> dict[str, str]:
 def _document(who: str, answer: OutboundResponse, secrets: Collection[str]) -> Mapping[str, Any]:
     """The object in the answer. Raises `CallFailed` with the status and, where it is harmless, the OAuth error code."""
     try:
-        document = exact_json.loads(answer.body)
+        document = exact_json.received(answer.body)
     except ValueError:
         document = None
     document = document if isinstance(document, Mapping) else None

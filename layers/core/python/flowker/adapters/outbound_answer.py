@@ -23,22 +23,28 @@ def redirection(response: httpcore.Response) -> str | None:
     return next((_text(value) for name, value in response.headers if name.lower() == b"location"), None)
 
 
-def read_answer(response: httpcore.Response, url: Url, limit: int, deadline: Deadline) -> OutboundResponse:
-    """The whole answer of `url`, decompressed. Raises `CallFailed` beyond `limit` bytes, httpcore's errors, `zlib.error`."""
-    body = _body(response, limit, deadline)
-    headers: dict[str, str] = {}
+def read_answer(
+    response: httpcore.Response, url: Url, limit: int, deadline: Deadline, *, cut: bool = False
+) -> OutboundResponse:
+    """The whole answer of `url`, decompressed. Beyond `limit` bytes it is cut, or `CallFailed` is raised; raises httpcore's
+    errors and `zlib.error`."""
+    body = _body(response, limit, deadline, cut)
+    values: dict[str, list[str]] = {}
     for raw_name, raw_value in response.headers:
-        name, value = _canonical(raw_name), _text(raw_value)
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        values.setdefault(_canonical(raw_name), []).append(_text(raw_value))
+    headers = {name: ", ".join(given) for name, given in values.items()}
     if headers.get("Content-Encoding", "").lower() in _COMPRESSED:
         del headers["Content-Encoding"]  # the body is plain now, and longer
         headers.pop("Content-Length", None)
     reason = response.extensions["reason_phrase"].decode("latin-1") or _usual_reason(response.status)
-    return OutboundResponse(response.status, reason, str(url), headers, body)
+    repeated = {name: given for name, given in values.items() if len(given) > 1}
+    return OutboundResponse(
+        response.status, reason, str(url), headers, body[:limit], repeated, cut=len(body) > limit
+    )
 
 
-def _body(response: httpcore.Response, limit: int, deadline: Deadline) -> bytes:
-    """Raises `CallFailed` without having held many more bytes than `limit`."""
+def _body(response: httpcore.Response, limit: int, deadline: Deadline, cut: bool) -> bytes:
+    """Never many more bytes than `limit`. Raises `CallFailed` where there are more and it is not to be `cut`."""
     codings = [
         _text(value).lower() for name, value in response.headers if name.lower() == b"content-encoding"
     ]
@@ -50,6 +56,8 @@ def _body(response: httpcore.Response, limit: int, deadline: Deadline) -> bytes:
     for piece in pieces:
         body += piece
         if len(body) > limit:
+            if cut:
+                break
             raise CallFailed(f"response too large: more than {limit} bytes")
         if deadline.passed:
             raise httpcore.ReadTimeout

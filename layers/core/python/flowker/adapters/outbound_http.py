@@ -26,7 +26,13 @@ from flowker.adapters.outbound_auth import Authentications
 from flowker.adapters.outbound_hop import Hop
 from flowker.adapters.outbound_network import JudgedNetwork
 from flowker.adapters.outbound_url import Url
-from flowker.model.outbound import CallFailed, CallFailedForNow, OutboundRequest, OutboundResponse
+from flowker.model.outbound import (
+    CallFailed,
+    CallFailedForNow,
+    CallTimedOut,
+    OutboundRequest,
+    OutboundResponse,
+)
 
 MAX_BODY = 1024 * 1024
 MAX_REDIRECTS = 10
@@ -80,11 +86,11 @@ class OutboundHttp:
             authentication = self._authentications.of(request.auth)
             hop = Hop.first(request, self._user_agent)
             credentials = authentication.credentials(deadline)
-            last, response = self._exchange(hop.identified_by(credentials), deadline, self._max_body)
+            last, response = self._exchange(hop.identified_by(credentials), deadline, request)
             if response.status == HTTPStatus.UNAUTHORIZED and last.credentials is credentials:
                 renewed = authentication.renewed(credentials, deadline)
                 if renewed is not None:
-                    _, response = self._exchange(hop.identified_by(renewed), deadline, self._max_body)
+                    _, response = self._exchange(hop.identified_by(renewed), deadline, request)
             return response
 
     def judge(self, url: str, timeout: float) -> None:
@@ -93,7 +99,7 @@ class OutboundHttp:
         try:
             self._destinations.addresses(target.host, target.port, timeout)
         except TimeoutError:
-            raise CallFailedForNow(f'request failed: cannot resolve "{target.host}" in time') from None
+            raise CallTimedOut(f'request failed: cannot resolve "{target.host}" in time') from None
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -104,16 +110,19 @@ class OutboundHttp:
         """A request on behalf of authentication: it carries secrets, so it stays with its origin."""
         with _failures_fit_for_users(deadline):
             hop = Hop.first(request, self._user_agent, stays=True)
-            return self._exchange(hop, deadline, _MAX_TOKEN_BODY)[1]
+            return self._exchange(hop, deadline, request, _MAX_TOKEN_BODY)[1]
 
-    def _exchange(self, hop: Hop, deadline: Deadline, limit: int) -> tuple[Hop, OutboundResponse]:
+    def _exchange(
+        self, hop: Hop, deadline: Deadline, request: OutboundRequest, limit: int | None = None
+    ) -> tuple[Hop, OutboundResponse]:
         """The answer, and the hop that it answers."""
+        limit = self._max_body if limit is None else limit
         for _ in range(MAX_REDIRECTS + 1):
             response = self._pool(hop.url.scheme).handle_request(hop.on_the_wire(deadline))
             try:
-                location = redirection(response)
+                location = redirection(response) if request.follow_redirects else None
                 if location is None:
-                    return hop, read_answer(response, hop.url, limit, deadline)
+                    return hop, read_answer(response, hop.url, limit, deadline, cut=request.cut)
             finally:
                 response.close()
             hop = hop.redirected(response.status, location)
@@ -142,7 +151,7 @@ def _failures_fit_for_users(deadline: Deadline) -> Iterator[None]:
     try:
         yield
     except httpcore.TimeoutException:
-        raise CallFailedForNow(f"request failed: timed out after {deadline.seconds:g} s") from None
+        raise CallTimedOut(f"request failed: timed out after {deadline.seconds:g} s") from None
     except httpcore.NetworkError as error:
         raise CallFailedForNow(f"request failed: {error}") from None
     except httpcore.LocalProtocolError:

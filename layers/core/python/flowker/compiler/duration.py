@@ -11,7 +11,7 @@ from math import inf
 
 from flowker.compiler.policy import RECORD_EXECUTION, RUN_NODE
 from flowker.compiler.ways import State, longest
-from flowker.errors import PROVIDER_UNAVAILABLE
+from flowker.errors import PROVIDER_UNAVAILABLE, NodeRetry
 
 _PROVIDER_ERRORS = frozenset(error.__name__ for error in PROVIDER_UNAVAILABLE)
 _CALLBACK = ".waitForTaskToken"
@@ -60,11 +60,16 @@ def _task(state: State, attempt: float) -> float:
     provider = [each for each in retriers if _PROVIDER_ERRORS & set(each["ErrorEquals"])]
     repeated = max((int(each["MaxAttempts"]) for each in provider), default=0)
     longest_wait = max((float(each["IntervalSeconds"]) for each in provider), default=0.0)
-    others = sum(_waits(each) for each in retriers if each not in provider)
-    return attempt * (1 + repeated) + longest_wait * repeated + others
+    others = [each for each in retriers if each not in provider]
+    repeated_by_choice = sum(
+        int(each["MaxAttempts"]) for each in others if NodeRetry.__name__ in each["ErrorEquals"]
+    )
+    waits = longest_wait * repeated + sum(_waits(each) for each in others)
+    return attempt * (1 + repeated + repeated_by_choice) + waits
 
 
 def _waits(retrier: State) -> float:
     """All waits of a retrier together."""
     first, rate = float(retrier["IntervalSeconds"]), float(retrier["BackoffRate"])
-    return sum(first * rate**time for time in range(retrier["MaxAttempts"]))
+    most = float(retrier.get("MaxDelaySeconds", inf))
+    return sum(min(first * rate**time, most) for time in range(retrier["MaxAttempts"]))

@@ -17,17 +17,16 @@ from typing import Any
 
 from flowker.compiler.blocks import Block, Blocks, Parallel, entering, members
 from flowker.compiler.policy import (
-    ABANDON,
     CALL_RETRY,
     CATCH,
     DONE,
     EXECUTION_SECONDS,
-    FAILED,
     FINISH,
-    RECORD_EXECUTION,
+    RECORD,
     RETRY,
     RUN_NODE,
     SLACK_SECONDS,
+    failing,
 )
 from flowker.compiler.topology import Knowledge
 from flowker.compiler.units import Unit, Units
@@ -258,22 +257,13 @@ class _Emitter:
     def _endings(self, states: States) -> States:
         """The states that end an execution, as far as they are used."""
         execution = {"executionId.$": "$.executionId"}
-        record = {"Type": "Task", "Resource": RECORD_EXECUTION, "ResultPath": None, "Retry": RETRY}
         targets = {state.get("Next") for state in states.values()} | self._used
         endings: States = {}
         if DONE in self._used:
             endings[DONE] = {"Type": "Succeed"}
         if FINISH in targets or not states:
-            endings[FINISH] = {**record, "Parameters": execution, "TimeoutSeconds": 60, "End": True}
-        if states:
-            endings[ABANDON] = {
-                **record,
-                "Parameters": {**execution, "error.$": "$.error"},
-                "TimeoutSeconds": 60,
-                "Next": FAILED,
-            }
-            endings[FAILED] = {"Type": "Fail", "Error": "ExecutionFailed"}
-        return endings
+            endings[FINISH] = {**RECORD, "Parameters": execution, "TimeoutSeconds": 60, "End": True}
+        return endings | failing() if states else endings
 
 
 def _name(block: Block) -> str:

@@ -1,8 +1,9 @@
 """Express or Standard: chosen by definition, the same for all triggers of a workflow (architecture §4, decision 18)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import ceil, isinf
+from typing import Any, Protocol
 
 from flowker.compiler.compile import Machine
 from flowker.compiler.cost import cost_of
@@ -10,13 +11,25 @@ from flowker.compiler.duration import waits_for_callback
 from flowker.compiler.policy import EXPRESS_SECONDS
 from flowker.compiler.prices import LIST
 from flowker.model.workflow import Engine, MachineType, Price
-from flowker.settings import EngineSetting
+from flowker.settings.variables import EngineSetting
+
+
+class Bounded(Protocol):
+    """A compiled graph or flow."""
+
+    @property
+    def definition(self) -> Mapping[str, Any]: ...
+
+    @property
+    def worst_case(self) -> float:
+        """Seconds, or infinity."""
+        ...
 
 
 def choose(machines: Sequence[Machine], setting: EngineSetting = "auto") -> Engine:
     """What runs these machines, by the one that takes the longest, unless the deployment says otherwise."""
     longest = max(machine.worst_case for machine in machines)
-    kind, reason = _choice(machines, longest, setting)
+    kind, reason = decide(machines, setting)
     return Engine(
         type=kind,
         reason=reason,
@@ -25,7 +38,9 @@ def choose(machines: Sequence[Machine], setting: EngineSetting = "auto") -> Engi
     )
 
 
-def _choice(machines: Sequence[Machine], longest: float, setting: EngineSetting) -> tuple[MachineType, str]:
+def decide(machines: Sequence[Bounded], setting: EngineSetting = "auto") -> tuple[MachineType, str]:
+    """The type of machine that runs these, and why."""
+    longest = max(machine.worst_case for machine in machines)
     if any(waits_for_callback(machine.definition) for machine in machines):
         return MachineType.STANDARD, "it waits for callbacks, which Express cannot"
     if setting != "auto":

@@ -15,6 +15,14 @@ EXPRESS_SECONDS = 300
 SLACK_SECONDS = 30
 """On top of a node's own timeout: cold start, reading, writing."""
 
+NODE_SECONDS = 60
+"""What a node of a flow may take at each attempt, unless it says otherwise."""
+FUNCTION_SECONDS = 900
+"""Lambda lets no function run for longer."""
+RELAY_STEPS = 2000
+"""Steps of a flow after which a fresh run of its state machine goes on: a run may have 25,000 events, of which a step
+makes about ten."""
+
 ATTEMPTS = 5
 """Per provider call, with 1, 2, 4 and 8 seconds between them, or longer where the provider asks (Flowker spec d.7)."""
 
@@ -53,10 +61,27 @@ CALL_RETRY: list[dict[str, Any]] = [
 """Of a task that calls a provider. The worker says by the error's name how long to wait, and counts the attempts: a
 retrier's own delay could only depend on how often it was used."""
 
+RECORD: dict[str, Any] = {
+    "Type": "Task",
+    "Resource": RECORD_EXECUTION,
+    "ResultPath": None,
+    "Retry": RETRY,
+}
+"""What the tasks that end an execution have in common; they take up to 60 seconds."""
+
 CATCH = [
     {"ErrorEquals": ["NodeFailed"], "ResultPath": "$.error", "Next": FAILED},
     {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": ABANDON},
 ]
+
+
+def failing() -> dict[str, dict[str, Any]]:
+    """The states that caught errors lead to."""
+    parameters = {"executionId.$": "$.executionId", "error.$": "$.error"}
+    return {
+        ABANDON: {**RECORD, "Parameters": parameters, "TimeoutSeconds": 60, "Next": FAILED},
+        FAILED: {"Type": "Fail", "Error": "ExecutionFailed"},
+    }
 
 
 def before_next_attempt(attempt: int, asked: int) -> type[ProviderUnavailable]:

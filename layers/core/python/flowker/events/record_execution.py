@@ -8,9 +8,12 @@ from typing import Any
 from flowker import wiring
 from flowker.errors import EXECUTION_TIMED_OUT, NODE_FAILED
 from flowker.model import exact_json
-from flowker.model.execution import Outcome
+from flowker.model.execution import Outcome, execution_of_run
 from flowker.model.instant import instant
+from flowker.model.run import RUN_PREFIX
+from flowker.observability import observed
 from flowker.usecases.executions import timed_out
+from flowker.wiring.runs import run_executions
 
 Event = dict[str, Any]
 
@@ -22,12 +25,14 @@ def handle(event: Event, context: object) -> dict[str, Any]:
     """
     at = instant(wiring.home().clock.now())
     if "detail" in event:
-        execution_id, outcome = event["detail"]["name"], _from_status(event["detail"], at)
+        execution_id, outcome = execution_of_run(event["detail"]["name"]), _from_status(event["detail"], at)
     else:
         execution_id, outcome = event["executionId"], _from_task(event.get("error"), at)
     if outcome is None:
         return {"recorded": False}
-    return {"recorded": wiring.executions().finish(execution_id, outcome)}
+    with observed(wiring.home().settings, execution_id=execution_id):
+        executions = run_executions() if execution_id.startswith(RUN_PREFIX) else wiring.executions()
+        return {"recorded": executions.finish(execution_id, outcome)}
 
 
 def _from_task(error: dict[str, str] | None, at: str) -> Outcome:

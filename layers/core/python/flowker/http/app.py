@@ -1,8 +1,10 @@
 """The frame around the routes of one function: faults on request, preflight, authentication, routing, audit of refusals, and
-one shape for every answer (Flowker spec a.1)."""
+one shape for every answer, that of the face that the path is of (Flowker spec a.1, FlowRunner spec a)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -12,14 +14,17 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from flowker import wiring
 from flowker.errors import FlowkerError, MethodNotAllowed, UnknownRoute
 from flowker.http import cors
-from flowker.http.authentication import actor_of
+from flowker.http.arrival import as_called
+from flowker.http.authentication import ANONYMOUS, identified
 from flowker.http.faults import inject
 from flowker.http.problems import problem, unexpected
 from flowker.http.refusals import record_refusal
 from flowker.http.routes import methods_of
 from flowker.model import exact_json
-from flowker.model.audit import acting
+from flowker.model.audit import Actor, ActorType, acting, actor
 from flowker.model.exact_json import Json
+from flowker.model.telemetry import Metric, measure
+from flowker.observability import observed
 
 Event = dict[str, Any]
 Answer = dict[str, Any]
@@ -33,50 +38,62 @@ def routes() -> APIGatewayHttpRouter:
     return APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
 
-def application(router: Router, *, public: bool = False) -> Handler:
-    """A Lambda handler for API Gateway HTTP API events (payload 2.0). `public` routes need no API key."""
+def application(*routers: Router, public: bool | Collection[str] = False) -> Handler:
+    """A Lambda handler for API Gateway HTTP API events (payload 2.0). Nobody has to say who they are for what is `public`:
+    all routes, or those with these paths."""
     app: APIGatewayHttpResolver = APIGatewayHttpResolver()
-    app.include_router(router)
+    for router in routers:
+        app.include_router(router)
 
     @app.not_found
     def no_route(_: Exception) -> Response[Any]:
-        method, path = app.current_event.http_method, app.current_event.path
-        allowed = methods_of(path)
-        if allowed and method not in allowed:
-            refusal = problem(MethodNotAllowed(f"{method} is not allowed here"))
-            refusal.headers["Allow"] = ", ".join(sorted(allowed))
-            return refusal
-        return problem(UnknownRoute(f"there is no {method} {path}"))
+        return _no_route(app.current_event.http_method, app.current_event.path)
 
-    app.exception_handler(FlowkerError)(problem)
-    app.exception_handler(Exception)(unexpected)
+    app.exception_handler(FlowkerError)(lambda error: problem(error, app.current_event.path))
+    app.exception_handler(Exception)(lambda error: unexpected(error, app.current_event.path))
 
-    def handle(event: Event, context: object) -> Answer:
-        settings = wiring.home().settings
-        headers = event.get("headers") or {}
-        request = event["requestContext"]
-        method, path = request["http"]["method"], event["rawPath"]
-        request_id = _request_id(headers, request["requestId"])
-        if cors.is_preflight(method, headers):
-            granted = cors.preflight_headers(headers.get("origin"), settings)
-            return _plain(Response(204, headers={**granted, "X-Request-ID": request_id}))
+    def resolve(event: Event, context: object) -> Answer:
+        headers, path = event.get("headers") or {}, event["rawPath"]
+        inject(headers, wiring.home().settings)
+        open_to_all = public if isinstance(public, bool) else path in public
+        with nullcontext() if open_to_all else identified(headers, path, actor()):
+            answer: Answer = app.resolve(event, context)  # type: ignore[arg-type]
+            record_refusal(event["requestContext"]["http"]["method"], path, answer)
+            return answer
+
+    return lambda event, context: _framed(resolve, event, context)
+
+
+def _framed(resolve: Handler, event: Event, context: object) -> Answer:
+    """What the routes answer, or why they were not asked, with the headers of every answer."""
+    settings = wiring.home().settings
+    event = as_called(event, settings)
+    request = event["requestContext"]
+    headers, path = event.get("headers") or {}, event["rawPath"]
+    request_id = _request_id(headers, request["requestId"])
+    if cors.is_preflight(request["http"]["method"], headers):
+        granted = cors.preflight_headers(headers.get("origin"), settings)
+        return _plain(Response(204, headers={**granted, "X-Request-ID": request_id}))
+    caller = Actor(ActorType.USER, ANONYMOUS, request["http"]["sourceIp"], request_id)
+    with observed(settings, correlation_id=request_id), acting(caller):
         try:
-            inject(headers, settings)
-            if public:
-                answer = app.resolve(event, context)  # type: ignore[arg-type]
-            else:
-                actor = actor_of(headers, request["http"]["sourceIp"], request_id, settings)
-                with acting(actor):
-                    answer = app.resolve(event, context)  # type: ignore[arg-type]
-                    record_refusal(method, path, answer)
+            answer = resolve(event, context)
         except FlowkerError as error:
-            answer = _plain(problem(error))
+            answer = _plain(problem(error, path))
         except Exception as error:  # this is the edge: what the frame itself did not foresee is answered, too
-            answer = _plain(unexpected(error))
-        added = {**cors.headers_for(headers.get("origin"), settings), "X-Request-ID": request_id}
-        return answer | {"headers": _joined(answer.get("headers") or {}, added)}
+            answer = _plain(unexpected(error, path))
+        measure(Metric.UNAVAILABLE, answer["statusCode"] == HTTPStatus.SERVICE_UNAVAILABLE)
+    added = {**cors.headers_for(headers.get("origin"), settings), "X-Request-ID": request_id}
+    return answer | {"headers": _joined(answer.get("headers") or {}, added)}
 
-    return handle
+
+def _no_route(method: str, path: str) -> Response[Any]:
+    allowed = methods_of(path)
+    if not allowed or method in allowed:
+        return problem(UnknownRoute(f"there is no {method} {path}"), path)
+    refusal = problem(MethodNotAllowed(f"{method} is not allowed here"), path)
+    refusal.headers["Allow"] = ", ".join(sorted(allowed))
+    return refusal
 
 
 def _joined(headers: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:

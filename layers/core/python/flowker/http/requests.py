@@ -74,20 +74,11 @@ def json_object(event: APIGatewayProxyEventV2, *, empty: bool = False) -> dict[s
         raise InvalidBody(f"the body is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise InvalidBody("the body must be a JSON object")
-    if _depth(value) > MOST_DEPTH:
+    if exact_json.levels(value) > MOST_DEPTH:
         raise InvalidBody(f"the body is nested more than {MOST_DEPTH} levels deep")
     if _SURROGATE.search(text) and not _is_unicode(value):
         raise InvalidBody("the body contains half of a surrogate pair, which is not a character")
     return value
-
-
-def _depth(value: Json) -> int:
-    """How many levels of arrays and objects there are, counted level by level."""
-    depth, level = 0, [value]
-    while level := [item for item in level if isinstance(item, dict | list)]:
-        level = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
-        depth += 1
-    return depth
 
 
 def _is_unicode(value: Json) -> bool:

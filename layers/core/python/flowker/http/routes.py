@@ -1,4 +1,4 @@
-"""Every route of `/v1` and the public ones, and the function that serves it: what the gateways of both homes are told."""
+"""Every route of both faces and the public ones, and the function that serves it: what the gateways of both homes are told."""
 
 import re
 from dataclasses import dataclass
@@ -7,11 +7,28 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Route:
-    """`path` with `{names}`; a name with `+` takes the rest of the path. `methods` are upper case."""
+    """`path` with `{names}`; a name with `+` takes the rest of the path. `methods` are upper case. The routes are written in
+    the module of the noun, in the folder of the face; as a rule it is called like the function."""
 
     methods: tuple[str, ...]
     path: str
     function: str
+    noun: str = ""
+
+    @property
+    def face(self) -> str:
+        """The folder of its noun."""
+        return "api_v1" if self.path.startswith("/api/v1/") else "v1"
+
+    @property
+    def module(self) -> str:
+        """Where its functions are."""
+        return f"flowker.http.{self.face}.{self.noun or self.function}"
+
+    @property
+    def public(self) -> bool:
+        """Whether nobody has to say who they are."""
+        return self.function in PUBLIC or self.path in PUBLIC_PATHS
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -72,6 +89,26 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET",), "/v1/audit-events/{event_id}", "audit_events"),
     Route(("GET",), "/v1/audit-events/{event_id}/verify", "audit_events"),
     Route(_ALL, "/v1/webhooks/{path+}", "webhooks"),
+    Route(("POST",), "/api/v1/auth/login", "auth"),
+    Route(("POST",), "/api/v1/auth/refresh", "auth"),
+    Route(("POST",), "/api/v1/auth/logout", "auth"),
+    Route(("GET", "POST"), "/api/v1/flows", "flows"),
+    Route(("POST",), "/api/v1/flows/validate", "flows"),
+    Route(("POST",), "/api/v1/flows/search", "flows"),
+    Route(("GET", "PUT", "DELETE"), "/api/v1/flows/{flow_id}", "flows"),
+    Route(("PATCH",), "/api/v1/flows/{flow_id}/metadata", "flows"),
+    Route(("GET",), "/api/v1/flows/{flow_id}/versions", "flows"),
+    Route(("GET",), "/api/v1/flows/{flow_id}/versions/{version}", "flows"),
+    Route(("POST",), "/api/v1/flows/{flow_id}/run", "runs"),
+    Route(("GET",), "/api/v1/executions", "runs"),
+    Route(("GET", "DELETE"), "/api/v1/executions/{execution_id}", "runs"),
+    Route(("GET",), "/api/v1/executions/{execution_id}/logs", "runs"),
+    Route(("POST",), "/api/v1/executions/{execution_id}/signals/{key}", "runs"),
+    Route(("GET", "POST"), "/api/v1/accounts", "accounts"),
+    Route(("GET", "PUT", "DELETE"), "/api/v1/accounts/{account_id}", "accounts"),
+    Route(("GET", "POST"), "/api/v1/accounts/{account_id}/secrets", "accounts", "secrets"),
+    Route(("GET", "PUT", "DELETE"), "/api/v1/accounts/{account_id}/secrets/{key}", "accounts", "secrets"),
+    Route(("POST",), "/api/v1/executions/{execution_id}/ws-ticket", "websocket", "sockets"),
     Route(("GET",), "/health", "health"),
     Route(("GET",), "/health/live", "health"),
     Route(("GET",), "/health/ready", "health"),
@@ -84,6 +121,8 @@ ROUTES: tuple[Route, ...] = (
 
 PUBLIC = frozenset({"health", "api_docs"})
 """Functions whose routes need no API key."""
+PUBLIC_PATHS = frozenset({"/api/v1/auth/login"})
+"""Single routes for which nobody has to say who they are."""
 FALLBACK = "not_found"
 """Serves whatever no route matches."""
 

@@ -46,6 +46,9 @@ class ResourceType(StrEnum):
     EXECUTION = "execution"
     PROVIDER_CONFIG = "provider_config"
     EXECUTOR_CONFIG = "executor_config"
+    ACCOUNT = "account"
+    SECRET = "secret"  # noqa: S105 - the kind of thing, not one
+    FLOW = "flow"
 
 
 class EventType(StrEnum):
@@ -70,6 +73,18 @@ class EventType(StrEnum):
     EXECUTOR_CONFIG_UPDATED = "EXECUTOR_CONFIG_UPDATED"
     EXECUTOR_CONFIG_TESTED = "EXECUTOR_CONFIG_TESTED"
     EXECUTOR_CONFIG_DELETED = "EXECUTOR_CONFIG_DELETED"
+    ACCOUNT_CREATED = "ACCOUNT_CREATED"
+    ACCOUNT_UPDATED = "ACCOUNT_UPDATED"
+    ACCOUNT_DELETED = "ACCOUNT_DELETED"
+    SESSION_CREATED = "SESSION_CREATED"
+    SESSION_UPDATED = "SESSION_UPDATED"
+    SESSION_DELETED = "SESSION_DELETED"
+    SECRET_CREATED = "SECRET_CREATED"  # noqa: S105 - an event's name, as below
+    SECRET_UPDATED = "SECRET_UPDATED"  # noqa: S105
+    SECRET_DELETED = "SECRET_DELETED"  # noqa: S105
+    FLOW_CREATED = "FLOW_CREATED"
+    FLOW_UPDATED = "FLOW_UPDATED"
+    FLOW_DELETED = "FLOW_DELETED"
 
     @property
     def action(self) -> Action:
@@ -99,6 +114,10 @@ _RESOURCES = {
     "PROVIDER_CALL_": ResourceType.EXECUTION,
     "PROVIDER_CONFIG_": ResourceType.PROVIDER_CONFIG,
     "EXECUTOR_CONFIG_": ResourceType.EXECUTOR_CONFIG,
+    "ACCOUNT_": ResourceType.ACCOUNT,
+    "SESSION_": ResourceType.ACCOUNT,
+    "SECRET_": ResourceType.SECRET,
+    "FLOW_": ResourceType.FLOW,
 }
 
 
@@ -130,6 +149,11 @@ def acting(actor: Actor) -> Iterator[None]:
         yield
     finally:
         _actor.reset(token)
+
+
+def actor() -> Actor:
+    """Whoever is acting now."""
+    return _actor.get()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +189,15 @@ def happened(
     metadata: Mapping[str, Json] | None = None,
 ) -> AuditEvent:
     """An event by whoever is acting. Metadata that are None are left out."""
-    actor = _actor.get()
+    whoever = actor()
     return AuditEvent(
         id=id,
         type=kind,
         result=result,
         resource_id=resource_id,
-        actor=actor,
+        actor=whoever,
         at=microseconds(at),
-        context={"request.id": actor.request_id} if actor.request_id else {},
+        context={"request.id": whoever.request_id} if whoever.request_id else {},
         metadata={name: value for name, value in (metadata or {}).items() if value is not None},
         action=kind.action,
         resource_type=kind.resource_type,

@@ -12,6 +12,9 @@ import simplejson
 Json = Any
 """A JSON value: dict, list, str, int, Decimal, bool or None."""
 
+MOST_LEVELS = 200
+"""Of what comes from outside."""
+
 _OPTIONS: dict[str, Any] = {"use_decimal": True, "separators": (",", ":"), "allow_nan": False}
 _COMPACT = simplejson.JSONEncoder(**_OPTIONS)
 _READABLE = simplejson.JSONEncoder(**_OPTIONS, ensure_ascii=False)
@@ -30,6 +33,24 @@ def loads(text: str | bytes) -> Json:
         raise ValueError("nested too deeply") from None
     except InvalidOperation:
         raise ValueError("a number is out of range") from None
+
+
+def received(text: str | bytes) -> Json:
+    """Parse JSON text that somebody else wrote: what is built around it must be walked, stored and read again. Raises
+    `ValueError`, also for more than `MOST_LEVELS`."""
+    value = loads(text)
+    if levels(value) > MOST_LEVELS:
+        raise ValueError("nested too deeply")
+    return value
+
+
+def levels(value: Json) -> int:
+    """How many arrays and objects are inside each other, counted level by level."""
+    count, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        level = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
+        count += 1
+    return count
 
 
 def dumps(value: Json) -> str:

@@ -53,10 +53,24 @@ class Execution(BaseModel):
     recorded: int = 0
     handed_over: Instant | None = None
     outcome: Outcome | None = None
+    correlation_id: str | None = None
+    """Of the request that has started it; log lines of everything that is done for it carry it."""
     parent: str | None = None
     """Of a run that a node of another run has started: that run's id."""
+    depth: int = 0
+    """How many runs it is nested in."""
     leg: int = 0
     """How many times the run went on in a fresh run of the orchestrator, which keeps the history of each one short."""
+
+
+def run_name(execution_id: str, leg: int) -> str:
+    """What the orchestrator calls the run that carries an execution on."""
+    return f"{execution_id}.{leg}" if leg else execution_id
+
+
+def execution_of_run(name: str) -> str:
+    """The execution that a run of the orchestrator belongs to."""
+    return name.partition(".")[0]
 
 
 class Claim(BaseModel):

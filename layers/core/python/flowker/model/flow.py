@@ -12,17 +12,22 @@ FLOW_PREFIX = "flow-"
 """What the ids of flows start with."""
 
 
-class FlowRevision(BaseModel):
-    """One text of a flow. `number` counts from 1, `label` is what the YAML calls its version (spec g)."""
+class RevisionHead(BaseModel):
+    """One version of a flow without its text. `number` counts from 1, `label` is what the YAML calls it (spec g)."""
 
     model_config = ConfigDict(frozen=True)
 
     number: int
     label: str
-    definition: str
     created_at: Instant
     launch: Launch
     """What starting a run of this revision needs; `launch.revision` is the digest of its graph."""
+
+
+class FlowRevision(RevisionHead):
+    """A version with its text, byte for byte as it came. It is never changed."""
+
+    definition: str
 
 
 class FlowHead(BaseModel):

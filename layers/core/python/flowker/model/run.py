@@ -6,13 +6,16 @@ of every node before it is, so the next step needs its predecessor and what that
 by the step after parallel branches.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from flowker.errors import EXECUTION_CANCELLED
 from flowker.model.exact_json import Json
+from flowker.model.execution import Execution, ExecutionStatus, Outcome
 from flowker.model.instant import Instant
 
 RUN_PREFIX = "exec-"
@@ -21,11 +24,43 @@ START = "0"
 """The path before the first step: what it holds is the run's input."""
 
 
+def path_after(path: str) -> str:
+    """The step after this one, in the same branch."""
+    branch, dot, number = path.rpartition(".")
+    return f"{branch}{dot}{int(number) + 1}"
+
+
+def path_inside(path: str, lane: int) -> str:
+    """The first step of a branch, or for an item, that this step leads into."""
+    return f"{path}.{lane}.1"
+
+
+def in_branch(path: str) -> bool:
+    """Whether a step is in a branch, so that its end is not the end of the run."""
+    return "." in path
+
+
 class RunStatus(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+def status_of(execution: Execution) -> RunStatus:
+    """How the run stands: what waits to be started is running for its user, and what was cancelled did not fail."""
+    return _status(execution.status, execution.outcome)
+
+
+def status_after(outcome: Outcome) -> RunStatus:
+    """How a run stands that ended like this."""
+    return _status(outcome.status, outcome)
+
+
+def _status(status: ExecutionStatus, outcome: Outcome | None) -> RunStatus:
+    if outcome is not None and outcome.error_code == EXECUTION_CANCELLED:
+        return RunStatus.CANCELLED
+    return RunStatus(status.value) if status.terminal else RunStatus.RUNNING
 
 
 class Level(StrEnum):
@@ -39,7 +74,8 @@ class Known(BaseModel):
     """What a step hands on. All values are paths of steps; `START` is the run's input.
 
     `results`: by node id, the step with its latest result. `input`: the step whose value the next node gets as `input`.
-    `result`: the latest successful one. `shared`: the step that last changed `shared`. `visits` counts nodes entered.
+    `result`: the latest successful one. `before`: what the node itself had as `input`. `shared`: the step that last changed
+    `shared`. `visits` counts nodes entered.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +83,7 @@ class Known(BaseModel):
     results: Mapping[str, str] = {}
     input: str = START
     result: str | None = None
+    before: str = START
     shared: str = START
     failed: bool = False
     """Whether `input` is an error object: then it is `error` as well."""
@@ -106,3 +143,52 @@ class RunEvent(BaseModel):
 
 class NumberedEvent(RunEvent):
     sequence: int
+
+
+def ending(
+    outcome: Outcome, node_id: str | None, node_type: str | None, value_of: str | None = None
+) -> Sequence[RunEvent]:
+    """What is told when a run ends, the terminal message last. It is attributed to the last node."""
+    status, about = status_after(outcome), {"at": outcome.at, "node_id": node_id, "node_type": node_type}
+    failed = status is RunStatus.FAILED
+    log = RunEvent.model_validate(
+        {
+            **about,
+            "kind": EventKind.LOG,
+            "level": Level.ERROR if failed else Level.INFO,
+            "message": f"Execution {status}",
+            "data": {"error": outcome.error_message} if failed else None,
+        }
+    )
+    if status is RunStatus.COMPLETED:
+        last = RunEvent(kind=EventKind.COMPLETED, at=outcome.at, status=status, value_of=value_of)
+    else:
+        kind = EventKind.FAILED if failed else EventKind.UPDATE
+        error = outcome.error_message if failed else None
+        last = RunEvent.model_validate({**about, "kind": kind, "status": status, "error": error})
+    return [log, last]
+
+
+def wrapped(value: Json) -> Json:
+    """The result of a run as it is shown: always an object (spec c.4)."""
+    return value if isinstance(value, dict) else {"result": value}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value in an account's key/value store. `version` counts changes, `expires` is in seconds since 1970."""
+
+    key: str
+    value: Json
+    version: int
+    expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryChange:
+    """Part of a step's own transaction: so a redelivery changes nothing twice. `before` is the version that was read, 0 if
+    there was none; `after` None deletes."""
+
+    key: str
+    before: int
+    after: Entry | None

@@ -84,8 +84,8 @@ class MachineRegistry(Protocol):
     only as long as it is what was read."""
 
     def claim(self, reference: str, use: MachineUse, due: str) -> None:
-        """Note a use, before the machine is published; nobody deletes it before `due`. Raises `StoreUnavailable` while it is
-        being deleted."""
+        """Note a use, before the machine is published. Who looks at it the next time, at `due` if it is new or was unused, sees
+        the use. Raises `StoreUnavailable` while it is being deleted."""
         ...
 
     def due(self, until: str, limit: int) -> Sequence[str]:
@@ -103,7 +103,7 @@ class MachineRegistry(Protocol):
         ...
 
     def doom(self, machine: PublishedMachine) -> bool:
-        """From now on nobody may claim it. False if it was changed meanwhile."""
+        """From now on nobody may claim it. False if it was not unused at the last look, or was changed meanwhile."""
         ...
 
     def remove(self, reference: str) -> None:
@@ -208,6 +208,10 @@ class ExecutionStore(Protocol):
 
     def history(self, execution_id: str) -> History:
         """Raises `ExecutionNotFound`."""
+        ...
+
+    def began(self, execution_id: str) -> str | None:
+        """When its first step was begun, if it has one."""
         ...
 
     def list(self, query: PageQuery) -> Page[Execution]:
@@ -356,9 +360,20 @@ class StateMachines(Protocol):
         `StoreUnavailable`."""
         ...
 
+    def resume(self, execution: Execution, at: Mapping[str, Json], leg: int) -> None:
+        """Run the machine of an execution that is under way once more, from `at`, as its leg of this number, under a name
+        of its own; repeating it changes nothing. Only flows have legs. Raises `StoreUnavailable`."""
+        ...
+
     def stop(self, execution: Execution) -> None:
-        """Abort the run of an execution whose end is recorded. One that never began, or is over, is left alone, and so is
-        one of an Express machine on AWS: the worker refuses what follows. Raises `StoreUnavailable`."""
+        """Abort the run of an execution whose end is recorded: its leg of number `execution.leg`. One that never began, or
+        is over, is left alone, and so is one of an Express machine on AWS: the worker refuses what follows. Raises
+        `StoreUnavailable`."""
+        ...
+
+    def answer(self, token: str, output: Json) -> bool:
+        """Let the task go on that waits for this token, durably. False if none does, or no longer. Raises
+        `StoreUnavailable`."""
         ...
 
     def delete(self, reference: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from flowker.model.audit import AuditEvent
-from flowker.model.flow import Flow, FlowHead, FlowRevision
+from flowker.model.flow import Flow, FlowHead, FlowRevision, RevisionHead
 
 
 class FlowStore(Protocol):
@@ -34,6 +34,10 @@ class FlowStore(Protocol):
         """With all its revisions. Raises `ChangedConcurrently`."""
         ...
 
-    def revisions(self, account_id: str, flow_id: str) -> Sequence[FlowRevision]:
+    def revisions(self, account_id: str, flow_id: str) -> Sequence[RevisionHead]:
         """The newest first. Raises `FlowNotFound`."""
+        ...
+
+    def revision(self, account_id: str, flow_id: str, number: int) -> FlowRevision:
+        """Raises `FlowNotFound`, also for a revision that does not exist."""
         ...

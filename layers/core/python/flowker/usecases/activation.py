@@ -17,7 +17,7 @@ from flowker.model.instant import instant
 from flowker.model.machine import MachineUse
 from flowker.model.workflow import MOST_ROUTES, Engine, Launch, MachineType, WebhookRoute, Workflow
 from flowker.ports import Clock, MachineRegistry, StateMachines, WorkflowStore
-from flowker.settings import EngineSetting
+from flowker.settings.variables import EngineSetting
 from flowker.usecases.references import refusal
 from flowker.usecases.webhooks import declared, normalised, routes_of
 

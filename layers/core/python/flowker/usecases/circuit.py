@@ -1,5 +1,6 @@
 """The circuit breaker around provider calls, shared through the store by all executions (Flowker spec d.8)."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,8 +8,11 @@ from dataclasses import dataclass
 from flowker.errors import CIRCUIT_OPEN
 from flowker.model.breaker import Breaker
 from flowker.model.instant import epoch_ms
+from flowker.model.telemetry import Metric, measure
 from flowker.nodes.base import CallFailure, Failure
 from flowker.ports import Clock, NodeInputs, NodeRunStore
+
+logger = logging.getLogger(__name__)
 
 LEASE_MS = 60_000
 """How long the trial of a half-open breaker may take before another one is allowed."""
@@ -55,15 +59,25 @@ class Circuit:
 
     def _count(self, provider: str, breaker: Breaker) -> None:
         for _ in range(RACES):
-            if self.store.save_breaker(provider, breaker.after_failure(epoch_ms(self.clock.now()))):
+            after = breaker.after_failure(epoch_ms(self.clock.now()))
+            if self.store.save_breaker(provider, after):
+                if breaker.closed and not after.closed:
+                    _tell(Metric.CIRCUITS_OPENED, "circuit breaker opened", provider)
                 return
             breaker = self.store.breaker(provider)
 
     def _close(self, provider: str, breaker: Breaker) -> None:
-        if breaker.failures or not breaker.closed:
-            self.store.save_breaker(provider, breaker.after_success())
+        if not breaker.failures and breaker.closed:
+            return
+        if self.store.save_breaker(provider, breaker.after_success()) and not breaker.closed:
+            _tell(Metric.CIRCUITS_CLOSED, "circuit breaker closed", provider)
 
     def _hand_back(self, provider: str, breaker: Breaker) -> None:
         """A trial that never reached the provider proves nothing: the next caller may try."""
         if not breaker.closed:
             self.store.save_breaker(provider, breaker.leased(epoch_ms(self.clock.now()), 0))
+
+
+def _tell(metric: Metric, what: str, provider: str) -> None:
+    measure(metric)
+    logger.warning(what, extra={"provider_configuration_id": provider})

@@ -1,20 +1,24 @@
-"""Delete the state machines that no active workflow has used for a day (architecture §4, decision 19).
+"""Delete the state machines that no active workflow and no flow has used for a day (architecture §4, decision 19).
 
-Activation claims a machine before it is published. A machine is deleted in two looks, a day apart, that both found nobody
+A flow uses the machine of its newest revision; older ones are used as long as runs of them go on. Activation, and storing a
+flow, claim a machine before it is published. A machine is deleted in two looks, a day apart, that both found nobody
 using it and nothing unfinished on it; the second one dooms it first, so that a claim either comes before and keeps it, or is
 told to come again.
 """
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from flowker.errors import WorkflowNotFound
+from flowker.errors import NotFound
+from flowker.model.execution import Execution
 from flowker.model.instant import instant
 from flowker.model.machine import MachineUse, PublishedMachine
 from flowker.ports import Clock, MachineRegistry, StateMachines, WorkflowStore
+from flowker.ports.flows import FlowStore
 from flowker.usecases.activation import KEPT
-from flowker.usecases.executions import Executions
 
 logger = logging.getLogger(__name__)
 
@@ -24,11 +28,20 @@ _MARGIN = timedelta(hours=1)
 """An execution may be accepted a moment after its workflow was deactivated."""
 
 
+class Unfinished(Protocol):
+    """What goes on: executions of workflows, or runs of flows."""
+
+    def unfinished(self, until: datetime) -> Iterator[Execution]:
+        """What was accepted until then and has not ended, oldest first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     registry: MachineRegistry
     workflows: WorkflowStore
-    executions: Executions
+    flows: FlowStore
+    going_on: Sequence[Unfinished]
     machines: StateMachines
     clock: Clock
 
@@ -65,13 +78,16 @@ class Collection:
 
     def _is_current(self, use: MachineUse) -> bool:
         try:
-            return use.is_current(self.workflows.head(use.workflow_id).launch)
-        except WorkflowNotFound:
+            if use.account_id is None:
+                return use.is_current(self.workflows.head(use.workflow_id).launch)
+            return use.is_current(self.flows.head(use.account_id, use.workflow_id).launch)
+        except NotFound:
             return False
 
     def _runs(self, machine: PublishedMachine, now: datetime) -> bool:
         """Whether something on it has not ended, or not even begun."""
-        old = self.executions.unfinished(now - KEPT + _MARGIN)
+        until = now - KEPT + _MARGIN
+        old = (execution for each in self.going_on for execution in each.unfinished(until))
         return any(execution.launch.machine == machine.reference for execution in old)
 
     def _delete(self, machine: PublishedMachine) -> bool:

@@ -11,6 +11,7 @@ from flowker.model.audit import AuditEvent, EventType, Result, happened, microse
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution, ExecutionStatus, Outcome
 from flowker.model.graph import Node
+from flowker.model.workflow import Launch
 from flowker.nodes.base import CallFailure
 
 
@@ -23,8 +24,13 @@ def ended(execution: Execution, outcome: Outcome, at: datetime) -> AuditEvent:
         id=_id(execution.id, "ended"),
         at=at,
         result=Result.FAILED if failed else Result.SUCCESS,
-        metadata={"workflow.id": execution.launch.workflow_id, "error": outcome.error_code},
+        metadata={**about(execution.launch), "error": outcome.error_code},
     )
+
+
+def about(launch: Launch) -> dict[str, Json]:
+    """What an execution is one of."""
+    return {"workflow.id" if launch.account_id is None else "flow.id": launch.workflow_id}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from flowker.compiler.policy import EXECUTION_SECONDS
 from flowker.errors import (
     EXECUTION_CANCELLED,
     EXECUTION_TIMED_OUT,
+    NODE_FAILED,
     ExecutionAlreadyEnded,
     ExecutionNotFinished,
     IdempotencyKeyReused,
@@ -18,7 +19,7 @@ from flowker.errors import (
     WorkflowNotActive,
 )
 from flowker.model import exact_json
-from flowker.model.audit import AuditEvent, EventType, happened
+from flowker.model.audit import AuditEvent, EventType, actor, happened
 from flowker.model.exact_json import Json
 from flowker.model.execution import Claim, Execution, ExecutionStatus, Outcome, Step
 from flowker.model.graph import NodeKind
@@ -36,7 +37,7 @@ from flowker.ports import (
     StateMachines,
     WorkflowStore,
 )
-from flowker.usecases.engine_events import ended
+from flowker.usecases.engine_events import about, ended
 from flowker.usecases.plans import Plan, plan
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 UNSTARTED_AFTER = timedelta(seconds=30)
 """An execution that is still pending after this long is started again."""
 OVERDUE_AFTER = timedelta(seconds=EXECUTION_SECONDS + 60)
-"""Nothing runs for longer: the state machine has ended, and whoever had to report it had a minute for it."""
+"""No workflow runs for longer: the state machine has ended, and whoever had to report it had a minute for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +97,19 @@ class Executions:
             launch=launch,
             status=ExecutionStatus.PENDING,
             started_at=instant(self.clock.now()),
+            correlation_id=actor().request_id or None,
         )
         claim = Claim(key=key, fingerprint=fingerprint, execution_id=execution.id) if key else None
         try:
             self.executions.add(execution, data, claim, [self._started(execution)])
         except IdempotencyKeyTaken as taken:
             return self._replay(taken.claim, fingerprint)
+        logger.debug("execution accepted", extra=_ids(execution))
         self._hand_over(execution)
         return Started(execution, replayed=False)
 
     def _started(self, execution: Execution) -> AuditEvent:
-        metadata = {"workflow.id": execution.launch.workflow_id}
+        metadata = about(execution.launch)
         event_id, at = self.ids.new(), self.clock.now()
         return happened(EventType.EXECUTION_STARTED, execution.id, id=event_id, at=at, metadata=metadata)
 
@@ -124,9 +127,7 @@ class Executions:
             if self.machines.start(execution):
                 self.executions.hand_over(execution.id, instant(self.clock.now()))
         except Unavailable as error:
-            logger.warning(
-                "execution accepted but not yet started: %s", error, extra={"execution_id": execution.id}
-            )
+            logger.warning("execution accepted but not yet started: %s", error, extra=_ids(execution))
 
     def start_pending(self) -> int:
         """Start what was accepted but, as far as is known, never started; returns how many."""
@@ -148,12 +149,15 @@ class Executions:
     def end_overdue(self) -> int:
         """Fail what has been running for longer than its state machine may: nobody reported how it ended (spec d.11).
         Returns how many."""
-        limit = self.clock.now() - OVERDUE_AFTER
+        now = self.clock.now()
         count = 0
-        for execution in self.unfinished(limit):
+        for execution in self.unfinished(now - OVERDUE_AFTER):
+            limit = instant(now - longest(execution.launch))
+            if execution.started_at > limit:
+                continue
             began = self._began(execution)
-            if began is not None and began <= instant(limit):
-                count += self._finish(execution, timed_out(instant(self.clock.now())))
+            if began is not None and began <= limit:
+                count += self._finish(execution, timed_out(instant(now)))
         return count
 
     def _began(self, execution: Execution) -> str | None:
@@ -161,8 +165,7 @@ class Executions:
         who has taken it."""
         if execution.status is ExecutionStatus.PENDING:
             return execution.handed_over
-        steps = self.executions.history(execution.id).steps.values()
-        return min((step.executed_at for step in steps), default=None)
+        return self.executions.began(execution.id)
 
     def _accepted(self, statuses: Sequence[ExecutionStatus], until: datetime) -> Iterator[Execution]:
         """Executions in these states that were accepted until then, oldest first."""
@@ -223,18 +226,15 @@ class Executions:
         message = f"execution cancelled ({EXECUTION_CANCELLED})"
         outcome = Outcome(at=instant(now), error_message=message, error_code=EXECUTION_CANCELLED)
         execution = self.executions.get(execution_id)
-        workflow = {"workflow.id": execution.launch.workflow_id}
         kind, event_id = EventType.EXECUTION_CANCELLED, self.ids.new()
-        event = happened(kind, execution_id, id=event_id, at=now, metadata=workflow)
+        event = happened(kind, execution_id, id=event_id, at=now, metadata=about(execution.launch))
         if not self._finish(execution, outcome, event):
             raise ExecutionAlreadyEnded("the execution has already ended")
         execution = self.executions.get(execution_id)
         try:
             self.machines.stop(execution)
         except Unavailable as error:
-            logger.warning(
-                "execution cancelled but its run not stopped: %s", error, extra={"execution_id": execution.id}
-            )
+            logger.warning("execution cancelled but its run not stopped: %s", error, extra=_ids(execution))
         return execution
 
     def finish(self, execution_id: str, outcome: Outcome) -> bool:
@@ -242,8 +242,16 @@ class Executions:
         return self._finish(self.executions.get(execution_id), outcome)
 
     def _finish(self, execution: Execution, outcome: Outcome, *before: AuditEvent) -> bool:
+        outcome = outcome if execution.launch.account_id is None else _as_run(outcome)
         end = ended(execution, outcome, self.clock.now())
-        return self.executions.finish(execution.id, outcome, [*before, end])
+        recorded = self.executions.finish(execution.id, outcome, [*before, end])
+        logger.debug("execution ended" if recorded else "execution had ended before", extra=_ids(execution))
+        return recorded
+
+
+def _ids(execution: Execution) -> Mapping[str, str | None]:
+    """For log lines, of which one invocation may write some about several executions."""
+    return {"execution_id": execution.id, "correlation_id": execution.correlation_id}
 
 
 def fingerprint_of(workflow_id: str, data: Mapping[str, Any]) -> str:
@@ -253,10 +261,27 @@ def fingerprint_of(workflow_id: str, data: Mapping[str, Any]) -> str:
     )
 
 
+def longest(launch: Launch) -> timedelta:
+    """What an execution can take, and a minute for whoever has to report its end."""
+    return OVERDUE_AFTER if launch.longest is None else timedelta(seconds=launch.longest + 60)
+
+
 def timed_out(at: str) -> Outcome:
     """The end of an execution that took too long (Flowker spec d.7)."""
     message = f"execution timeout: not finished within its time limit ({EXECUTION_TIMED_OUT})"
     return Outcome(at=at, error_message=message, error_code=EXECUTION_TIMED_OUT)
+
+
+def _as_run(outcome: Outcome) -> Outcome:
+    """The outcome as runs of flows tell it: without codes, and without what a function said when it died."""
+    message = outcome.error_message
+    if message is not None:
+        message = message.removesuffix(f" ({outcome.error_code})")
+        if outcome.error_code == EXECUTION_TIMED_OUT:
+            message = "execution timed out"
+        elif outcome.error_code == NODE_FAILED:
+            message = ": ".join(message.split(": ")[:2])
+    return outcome.model_copy(update={"error_message": message})
 
 
 def _final_output(history: History, revision: Plan) -> Json:

@@ -9,7 +9,8 @@ from typing import Any
 
 from flowker.model.instant import instant
 from flowker.ports import Clock
-from flowker.settings import DeploymentMode, product_version
+from flowker.settings import product_version
+from flowker.settings.variables import DeploymentMode
 
 logger = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from flowker.compiler.units import Unit
 from flowker.errors import NodeFailed, ProviderUnavailable
 from flowker.expressions.conditions import parse
 from flowker.expressions.problems import EvaluationError, ExpressionSyntaxError
+from flowker.model import telemetry
 from flowker.model.audit import AuditEvent
 from flowker.model.execution import Execution, ExecutionStatus, Outcome, Step, StepStatus
 from flowker.model.graph import Edge, Node, NodeKind
@@ -85,6 +86,7 @@ class NodeRuns:
             revision.configuration(unit),
             revision.executor_configuration(unit),
         )
+        telemetry.about(correlation_id=inputs.history.execution.correlation_id)
         recorded = inputs.history.steps.get(unit.head)
         if recorded is not None or inputs.history.execution.status.terminal:
             return _replay(recorded, inputs.history.execution)

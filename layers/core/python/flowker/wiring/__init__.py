@@ -6,6 +6,7 @@ What only accounts, flows and sockets need is in modules of its own beside this 
 """
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     from flowker.adapters.stores.machines import ItemMachineRegistry
     from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
     from flowker.adapters.stores.workflows import ItemWorkflowStore
+    from flowker.model.account import FirstAdmin, SigningKeys
     from flowker.ports import Clock, Completions, Http, Ids, StateMachines
+    from flowker.ports.accounts import Signing
     from flowker.ports.runs import Scripts
+    from flowker.ports.schedules import Timer
     from flowker.ports.sockets import Pusher, Sockets
     from flowker.usecases.audit_trail import AuditTrail
     from flowker.usecases.collection import Collection
@@ -55,6 +59,21 @@ def _absent() -> NoReturn:
     raise RuntimeError("this home has none")
 
 
+def _signing(wanted: str | None = None) -> "SigningKeys":
+    """The keys of the settings, which never change."""
+    from flowker.model.account import SigningKeys
+
+    return SigningKeys(home().settings.jwt_keys)
+
+
+def _first_admin() -> "FirstAdmin | None":
+    from flowker.model.account import FirstAdmin
+
+    settings = home().settings
+    named = settings.admin_email and settings.admin_password
+    return FirstAdmin(settings.admin_email, settings.admin_password) if named else None
+
+
 @dataclass(frozen=True)
 class Home:
     """Where Flowker runs: everything that differs between AWS, one machine and the tests.
@@ -73,9 +92,13 @@ class Home:
     probes: Mapping[str, Callable[[], None]]
     clock: "Clock" = field(default_factory=SystemClock)
     ids: "Ids" = field(default_factory=RandomIds)
+    sleep: Callable[[float], None] = time.sleep
     scripts: "Callable[[], Scripts]" = _absent
     sockets: "Callable[[], Sockets]" = _absent
     pusher: "Callable[[], Pusher]" = _absent
+    timer: "Callable[[], Timer]" = _absent
+    signing: "Signing" = _signing
+    first_admin: "Callable[[], FirstAdmin | None]" = _first_admin
 
 
 T = TypeVar("T")
@@ -120,6 +143,12 @@ def home_of(settings: Settings, parts: "Parts") -> Home:
         completions=parts.completions,
         http=parts.http,
         probes=parts.probes,
+        scripts=parts.scripts,
+        sockets=parts.sockets,
+        pusher=parts.pusher,
+        timer=parts.timer,
+        signing=parts.signing or _signing,
+        first_admin=parts.first_admin or _first_admin,
     )
 
 
@@ -161,8 +190,17 @@ def machine_registry() -> "ItemMachineRegistry":
 @per_home
 def collection() -> "Collection":
     from flowker.usecases.collection import Collection
+    from flowker.wiring.flows import flow_store
+    from flowker.wiring.runs import run_executions
 
-    return Collection(machine_registry(), workflow_store(), executions(), home().machines, home().clock)
+    return Collection(
+        registry=machine_registry(),
+        workflows=workflow_store(),
+        flows=flow_store(),
+        going_on=[executions(), run_executions()],
+        machines=home().machines,
+        clock=home().clock,
+    )
 
 
 @per_home

@@ -23,7 +23,8 @@ from flowker.adapters.items import (
 )
 from flowker.adapters.stores.chain_search import BLOCKS, Search, number_of
 from flowker.adapters.stores.counters import counter_keys, counting
-from flowker.adapters.stores.outbox import Notice, announce, notice_of
+from flowker.adapters.stores.measured import measure_chained
+from flowker.adapters.stores.outbox import Notice, announce, readable
 from flowker.adapters.stores.record import SCHEMA, item, read
 from flowker.adapters.table_rules import MAX_ITEMS
 from flowker.errors import StoreUnavailable
@@ -52,20 +53,26 @@ class ItemAuditChain:
         announce(self.table, events[0].resource_id, events)
 
     def append_pending(self) -> int:
-        """Chain what waits in the outbox, oldest first. Returns how many notices that were."""
+        """Chain what waits in the outbox, oldest first. Returns how many notices that were. One that cannot be read stays."""
         done = 0
-        while True:
-            waiting = [Query(keys.EXECUTIONS, keys.outbox_of(shard), limit=READ) for shard in keys.shards()]
-            parts = [self.table.query(each) for each in waiting]
-            done += self.append_items([stored for part in parts for stored in part])
-            if all(len(part) < READ for part in parts):
-                return done
+        places: dict[str, str | None] = dict.fromkeys(map(keys.outbox_of, keys.shards()))
+        while places:
+            parts = {
+                pk: self.table.query(Query(keys.EXECUTIONS, pk, after=after, limit=READ))
+                for pk, after in places.items()
+            }
+            done += self.append_items([stored for part in parts.values() for stored in part])
+            places = {pk: str(part[-1]["sk"]) for pk, part in parts.items() if len(part) == READ}
+        return done
 
     def append_items(self, stored: Sequence[Item]) -> int:
         """Chain these notices, oldest first; those that were chained before are passed over. Returns how many were not."""
-        distinct = {(str(each["sk"]), str(each["pk"])): each for each in stored}
-        notices = [notice_of(distinct[place]) for place in sorted(distinct)]
-        return sum(self._append(batch) for batch in _batches(notices))
+        return self.append(list(readable(stored)))
+
+    def append(self, notices: Sequence[Notice]) -> int:
+        """As `append_items`."""
+        distinct = {(notice.key.sk, notice.key.pk): notice for notice in notices}
+        return sum(self._append(batch) for batch in _batches([distinct[place] for place in sorted(distinct)]))
 
     def _append(self, notices: Sequence[Notice]) -> int:
         """Raises `StoreUnavailable` if the head does not fit its entries, which only a change by other hands can bring
@@ -86,6 +93,7 @@ class ItemAuditChain:
                     ) from refusal
                 notices = waiting
             else:
+                measure_chained(notices)
                 return len(notices)
         raise StoreUnavailable("the audit chain is moved by others all the time")
 

@@ -63,6 +63,10 @@ class ItemExecutionStore:
     def history(self, execution_id: str) -> History:
         return history_of(execution_id, partition(self.table, execution_id), Payloads(self.blobs))
 
+    def began(self, execution_id: str) -> str | None:
+        steps = self.history(execution_id).steps.values()
+        return min((step.executed_at for step in steps), default=None)
+
     def list(self, query: PageQuery) -> Page[Execution]:
         where = {name: values for name, values in query.where.items() if name != "workflow_id"}
         found, next_cursor = listing.rows(self.table, _stretches(query), query, where)
@@ -188,7 +192,11 @@ def _meta(execution: Execution, claim: Claim | None) -> Item:
     }
     if execution.outcome:
         attributes |= ending(execution.id, execution.outcome)
-    optional = {"idempotency_key": claim.key if claim else None, "handed_over": execution.handed_over}
+    optional = {
+        "idempotency_key": claim.key if claim else None,
+        "handed_over": execution.handed_over,
+        "correlation_id": execution.correlation_id,
+    }
     return item(keys.execution(execution.id), **attributes, **optional)
 
 

@@ -16,7 +16,7 @@ from flowker.adapters.items import (
     Update,
     Write,
 )
-from flowker.adapters.stores.record import SCHEMA, item, known
+from flowker.adapters.stores.record import SCHEMA, item, known, read
 from flowker.errors import StoreUnavailable
 from flowker.model.machine import MachineUse, PublishedMachine
 
@@ -32,12 +32,16 @@ class ItemMachineRegistry:
     table: Table
 
     def claim(self, reference: str, use: MachineUse, due: str) -> None:
+        """Machines are shared by all graphs of a shape, so claims neither read the uses of others nor wait for each other: only
+        one that nobody used at the last look can be doomed, so only there something has to be decided."""
         for _ in range(RACES):
-            found = self.get(reference)
+            found = self._head(reference)
             if found is not None and found.doomed:
                 raise StoreUnavailable("the state machine is being deleted and can be made anew in a moment")
+            settled = found is not None and found.unused_since is None
+            claiming = [] if settled else [_claiming(reference, found, due)]
             try:
-                self.table.write([_claiming(reference, found, due), _using(reference, use)])
+                self.table.write([*claiming, _using(reference, use)])
             except ConditionFailed:
                 continue
             return
@@ -47,6 +51,11 @@ class ItemMachineRegistry:
         before = keys.sort_end(until)
         rows = self.table.query(Query(keys.DEFINITIONS, KIND, "by_updated", before=before, limit=limit))
         return [str(row["pk"]).removeprefix(keys.MACHINES) for row in rows]
+
+    def _head(self, reference: str) -> PublishedMachine | None:
+        """Without its uses."""
+        (stored,) = read(self.table, [keys.machine(reference)])
+        return PublishedMachine.model_validate(stored) if stored else None
 
     def get(self, reference: str) -> PublishedMachine | None:
         head = keys.machine(reference)
@@ -65,7 +74,7 @@ class ItemMachineRegistry:
         return self._try([_changing(machine, {**_sorted(machine.reference, due), **since}, gone)])
 
     def doom(self, machine: PublishedMachine) -> bool:
-        return self._try([_changing(machine, {"doomed": True}, [])])
+        return machine.unused_since is not None and self._try([_changing(machine, {"doomed": True}, [])])
 
     def remove(self, reference: str) -> None:
         self._try([Delete(keys.machine(reference), Condition(equals={"doomed": True}))])
@@ -89,7 +98,7 @@ def _claiming(reference: str, found: PublishedMachine | None, due: str) -> Write
 def _using(reference: str, use: MachineUse) -> Write:
     """A workflow's latest activation is the one that counts."""
     key = keys.machine_use(reference, use.workflow_id)
-    return Update(key, set={**use.model_dump(mode="json"), "schema": SCHEMA}, when=None)
+    return Update(key, set={**use.model_dump(mode="json", exclude_none=True), "schema": SCHEMA}, when=None)
 
 
 def _changing(machine: PublishedMachine, values: Item, gone: Sequence[str]) -> Write:

@@ -4,7 +4,8 @@ The consumer of the change feed (`stores/chain.py`) chains the events, counts th
 transaction. So every notice takes effect exactly once, however often it is delivered.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -12,13 +13,20 @@ from typing import Any
 from flowker.adapters import keys
 from flowker.adapters.items import ABSENT, Check, ConditionFailed, Item, Key, Put, Table
 from flowker.adapters.stores.record import item, known
+from flowker.errors import UnknownSchema
 from flowker.model import exact_json
 from flowker.model.audit import Actor, AuditEvent, EventType, Result
+from flowker.model.instant import moment
+from flowker.model.telemetry import Metric, measure
+
+logger = logging.getLogger(__name__)
 
 WORKFLOWS = "workflows"
 """The counted kinds; see `keys.counts`."""
 MOST_EVENTS = 50
 """Events of one notice: the transaction that chains it must have room for them."""
+LONGEST_REASON = 200
+"""Characters of what is said about a notice that cannot be read."""
 MOST_BYTES = 300_000
 """Of one notice, for the same reason."""
 
@@ -88,14 +96,43 @@ def is_notice(stored: Item) -> bool:
     return str(stored["pk"]).startswith(keys.outbox_of(""))
 
 
+class NoticeUnreadable(Exception):
+    """What waits is of another version, or damaged; the message says how. It stays where it is until somebody looks."""
+
+
+def readable(waiting: Iterable[Item]) -> Iterator[Notice]:
+    """Those that can be read. One that cannot be is told to the operator and holds up no other."""
+    for stored in waiting:
+        try:
+            yield notice_of(stored)
+        except NoticeUnreadable as problem:
+            tell_unreadable(stored, problem)
+
+
+def tell_unreadable(stored: Item, problem: NoticeUnreadable, **where: str) -> None:
+    """Log which notice it is, without what is in it, and count it."""
+    measure(Metric.NOTICES_UNREADABLE)
+    place = {"pk": stored.get("pk"), "sk": stored.get("sk"), **where}
+    logger.error("a notice cannot be read", extra={**place, "reason": str(problem)})
+
+
 def notice_of(stored: Item) -> Notice:
-    """Read what `announcing` wrote."""
+    """Read what `announcing` wrote. Raises `NoticeUnreadable`."""
+    try:
+        return _notice_of(stored)
+    except UnknownSchema as problem:
+        raise NoticeUnreadable(str(problem.__cause__)) from problem
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise NoticeUnreadable(f"{type(problem).__name__}: {problem}"[:LONGEST_REASON]) from problem
+
+
+def _notice_of(stored: Item) -> Notice:
     text = str(known(stored)["body"])
     body = exact_json.loads(text)
     return Notice(
         key=Key(keys.EXECUTIONS, str(stored["pk"]), str(stored["sk"])),
         events=[_read(event) for event in body["events"]],
-        moves=[Move(**move) for move in body["moves"]],
+        moves=[_moved(move) for move in body["moves"]],
         size=len(text),
     )
 
@@ -113,8 +150,16 @@ def _written(event: AuditEvent) -> Mapping[str, object]:
     }
 
 
+def _moved(document: Mapping[str, Any]) -> Move:
+    move = Move(**document)
+    if move.at:
+        moment(move.at)  # the consumer has to be able to read it
+    return move
+
+
 def _read(document: Mapping[str, Any]) -> AuditEvent:
     kind = EventType(document["type"])
+    moment(document["at"])
     return AuditEvent(
         id=document["id"],
         type=kind,

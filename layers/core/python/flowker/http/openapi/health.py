@@ -13,7 +13,7 @@ from flowker.http.openapi.operation import (
     json_body,
     ref,
 )
-from flowker.settings import DeploymentMode
+from flowker.settings.variables import DeploymentMode
 
 _STATUS = one_of("healthy", "unhealthy")
 

@@ -41,7 +41,8 @@ class Operation:
     """What a route accepts and answers. Its id, summary, tag and path parameters come from the route itself.
 
     `refusals` are the errors that are its own; those of every route are added by `document.py`. `name` is the
-    schema of the parameter in its path. `stored` tells that it asks the store, which may be unavailable.
+    schema of the parameters in its path, but of those in `names`. `stored` tells that it asks the store, which may be
+    unavailable.
     """
 
     answers: Mapping[int, Answer]
@@ -50,6 +51,7 @@ class Operation:
     body: Schema | None = None
     body_required: bool = True
     name: Schema = field(default_factory=lambda: UUID)
+    names: Mapping[str, Schema] = field(default_factory=dict)
     stored: bool = True
 
 

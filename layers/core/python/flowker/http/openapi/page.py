@@ -1,17 +1,21 @@
-"""The page that shows the document: Swagger UI as Powertools ships it, from here and nowhere else."""
+"""The pages that show the documents, one each: Swagger UI as Powertools ships it, from here and nowhere else."""
 
 from functools import cache
 from importlib.resources import files
+
+from flowker.http.openapi.asyncapi import ASYNCAPI
 
 _HTML = "text/html; charset=utf-8"
 _SCRIPT = "text/javascript; charset=utf-8"
 _STYLES = "text/css; charset=utf-8"
 
-DOCUMENT = "doc.json"
 PAGE = "index.html"
+PAGES = {PAGE: "doc.json", "api-v1.html": "api-v1.json"}
+"""Each page and the document that it shows."""
+DOCUMENTS = (*PAGES.values(), ASYNCAPI)
 FILES = {
-    PAGE: _HTML,
-    DOCUMENT: "application/json",
+    **dict.fromkeys(PAGES, _HTML),
+    **dict.fromkeys(DOCUMENTS, "application/json"),
     "initializer.js": _SCRIPT,
     "swagger-ui-bundle.js": _SCRIPT,
     "swagger-ui.css": _STYLES,
@@ -28,8 +32,7 @@ _SHIPPED = {
     "swagger-ui-bundle.js": "swagger-ui-bundle.min.js",
     "swagger-ui.css": "swagger-ui.min.css",
 }
-_OWN = {
-    PAGE: """\
+_PAGE = """\
 <!doctype html>
 <html lang="en">
 <head>
@@ -40,15 +43,18 @@ _OWN = {
 <link rel="stylesheet" href="swagger-ui.css">
 </head>
 <body>
+<p><a href="index.html">/v1: workflows</a> · <a href="api-v1.html">/api/v1: accounts and flows</a></p>
 <div id="swagger-ui"></div>
 <script src="swagger-ui-bundle.js"></script>
-<script src="initializer.js"></script>
+<script src="initializer.js" data-document="{document}"></script>
 </body>
 </html>
-""",
+"""
+_OWN = {
+    **{name: _PAGE.format(document=document) for name, document in PAGES.items()},
     "initializer.js": """\
 SwaggerUIBundle({
-  url: "doc.json",
+  url: document.currentScript.dataset.document,
   dom_id: "#swagger-ui",
   layout: "BaseLayout",
   presets: [SwaggerUIBundle.presets.apis],
@@ -64,7 +70,7 @@ SwaggerUIBundle({
 
 @cache
 def text_of(name: str) -> str:
-    """One of `FILES`, except the document."""
+    """One of `FILES`, except the documents."""
     if name in _OWN:
         return _OWN[name]
     folder = files("aws_lambda_powertools.event_handler.openapi.swagger_ui")

@@ -1,4 +1,4 @@
-"""The API's own description: the OpenAPI document, and a page to read and try it (Flowker spec a.9)."""
+"""The API's own description: an OpenAPI document for each face, and a page to read and try it (Flowker spec a.9)."""
 
 from functools import cache
 from typing import Any
@@ -7,8 +7,10 @@ from aws_lambda_powertools.event_handler import Response
 
 from flowker.errors import UnknownRoute
 from flowker.http.app import routes
-from flowker.http.openapi.document import document
-from flowker.http.openapi.page import DOCUMENT, FILES, PAGE, POLICY, text_of
+from flowker.http.openapi import asyncapi
+from flowker.http.openapi.asyncapi import ASYNCAPI
+from flowker.http.openapi.document import API_V1, V1, document
+from flowker.http.openapi.page import DOCUMENTS, FILES, PAGE, PAGES, POLICY, text_of
 from flowker.model import exact_json
 
 router = routes()
@@ -35,15 +37,17 @@ def find_api_docs_in_folder() -> Response[Any]:
 
 @router.get("/swagger/<file>", compress=True)
 def get_api_docs(file: str) -> Response[Any]:
-    """The page, this document, and what the page consists of."""
+    """The pages, the documents, and what the pages consist of."""
     if file not in FILES:
         raise UnknownRoute(f"there is no GET /swagger/{file}")
     # What a new version changes is asked for each time; the page's own large parts stay as they are.
-    freshness = "no-cache" if file in (PAGE, DOCUMENT) else "public, max-age=86400"
-    content = _document_text() if file == DOCUMENT else text_of(file)
+    freshness = "no-cache" if file in {*PAGES, *DOCUMENTS} else "public, max-age=86400"
+    content = _document_text(file) if file in DOCUMENTS else text_of(file)
     return Response(200, FILES[file], content, {**_HEADERS, "Cache-Control": freshness})
 
 
 @cache
-def _document_text() -> str:
-    return exact_json.dumps(document())
+def _document_text(file: str) -> str:
+    if file == ASYNCAPI:
+        return exact_json.dumps(asyncapi.document())
+    return exact_json.dumps(document(V1 if file == PAGES[PAGE] else API_V1))

@@ -8,15 +8,19 @@ A node of a flow is a `Node` of the one graph whose `op` is `fr.<type>` and whos
 with all durations in seconds. Its edges are named `<node>:<action>`, carry the action as `source_handle`, and leave out END.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from flowker.model.exact_json import Json
+from flowker.model.mail import Envelope, FetchedMail, MailQuery, MailServer, RefusedRecipient
 from flowker.model.outbound import OutboundRequest, OutboundResponse
-from flowker.model.run import Level
+from flowker.model.redaction import Redactor
+from flowker.model.run import Entry, EntryChange, Level, RunStatus
+from flowker.model.schedule import Fired, Schedule
+from flowker.model.sql import SqlResult, SqlServer, SqlStatement
 
 
 class Shape(StrEnum):
@@ -24,7 +28,7 @@ class Shape(StrEnum):
 
     PLAIN is one task. WAITING is a task that may answer `seconds`: then the state machine waits and asks again, with phase
     `resume`, until it does not. SPLIT runs its targets in parallel, and is asked again with phase `join`. SIGNAL waits for
-    somebody outside (phases `listen`, then `resume` or `timeout`).
+    somebody outside, at most for its literal `timeout` (phases `listen`, then `resume` or `timeout`).
     """
 
     PLAIN = "plain"
@@ -63,13 +67,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A node succeeded. `passes` means that its result is its input; `shared` are entries to add, such as `http_result`."""
+    """A node succeeded. `passes` means that its result is its input; `shared` are entries to add, such as `http_result`;
+    `changes` go into the transaction that records the step. `EntryChanged` there: run the node again."""
 
     value: Json = None
     action: str = "default"
     passes: bool = False
     logs: Sequence[Line] = ()
     shared: Mapping[str, Json] = field(default_factory=dict)
+    changes: Sequence[EntryChange] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +87,109 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """A node of shape SIGNAL waits for this key. It is asked again with `state` {"signal": <what came>} or
+    {"timeout": true}."""
+
+    key: str
+
+
+class Entries(Protocol):
+    """The account's key/value store, as it is now; what is to change is part of `Done`."""
+
+    def get(self, key: str) -> Entry | None:
+        """None also for one that has expired: what takes its place is recorded as a first version."""
+        ...
+
+    def all(self, *, values: bool = True) -> Iterator[Entry]:
+        """Those that live, by key, read as far as they are asked for; without `values` all of theirs are null."""
+        ...
+
+
+class Runs(Protocol):
+    """Runs of other flows of the account."""
+
+    def start(self, flow_id: str, data: Mapping[str, Json]) -> str:
+        """The id of the run; repeating it for the same step and attempt starts nothing new. Raises `FlowFailure`."""
+        ...
+
+    def outcome(self, run_id: str) -> tuple[RunStatus, Json, str | None]:
+        """How far it is, its result, and what made it fail."""
+        ...
+
+
+class Schedules(Protocol):
+    """Schedules of the account."""
+
+    def schedule(
+        self, schedule_id: str, cron: str, timezone: str, flow_id: str | None, payload: Mapping[str, Json]
+    ) -> Schedule:
+        """Make one, or replace that of this id; it runs this flow unless told another one. Raises `FlowFailure`."""
+        ...
+
+    def all(self) -> Sequence[Schedule]:
+        """By id."""
+        ...
+
+    def get(self, schedule_id: str) -> tuple[Schedule, Sequence[tuple[Fired, RunStatus]]] | None:
+        """With its latest runs, the newest first."""
+        ...
+
+    def delete(self, schedule_id: str) -> bool:
+        """False if there was none."""
+        ...
+
+
+class Sql(Protocol):
+    """PostgreSQL servers, wherever calls may go."""
+
+    def run(
+        self, server: SqlServer, statements: Sequence[SqlStatement], timeout: float
+    ) -> Sequence[SqlResult]:
+        """All statements in one transaction, within so many seconds; what each one gives. Raises `CallFailed`."""
+        ...
+
+
+class Mail(Protocol):
+    """Mail servers of the user's own, with TLS. Both raise `MailRefused`, `CallFailed`, `CallFailedForNow`, `CallTimedOut`, in
+    whose texts no credentials show."""
+
+    def submit(self, message: bytes, envelope: Envelope, server: MailServer) -> Sequence[RefusedRecipient]:
+        """Hand over a message; whom the server does not take while it takes others."""
+        ...
+
+    def fetch(self, server: MailServer, query: MailQuery) -> Sequence[FetchedMail]:
+        """The newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """One attempt at one node. `params` are evaluated (but for what the type declares as `raw`). `evaluate(code, mode)` runs a
     script with all names of spec e.2 in scope, `mode` is `expression` or `body`; it raises `FlowFailure`. `state` is what the
-    node's last `Pause` kept, None at first. `idempotency_key` is the same for all attempts of a step."""
+    node's last `Pause` kept, None at first. `idempotency_key` is the same for all attempts of a step.
+    `evaluate_params(value, names)` fills in the placeholders of a structure that is among the `raw` params, with these names
+    in scope as well; it raises `FlowFailure`. `account_id` is the owner of the run. `redactor` hides the secrets that the node
+    knows: all that a node gives is redacted afterwards, but half a secret is not recognized, so a text is redacted before it
+    is cut."""
 
     params: Mapping[str, Json]
     input: Json
     evaluate: Callable[[str, str], Json]
+    evaluate_params: Callable[[Json, Mapping[str, Json]], Json]
     send: Callable[[OutboundRequest], OutboundResponse]
     sleep: Callable[[float], None]
     now: datetime
     idempotency_key: str
     timeout: float
     state: Json = None
-    store: Any = None
-    """The account's key/value store, see `nodes.flow.store`."""
-    runs: Any = None
-    """Runs of other flows, see `nodes.flow.flow`."""
+    store: Entries | None = None
+    runs: Runs | None = None
+    schedules: Schedules | None = None
+    sql: Sql | None = None
+    mail: Mail | None = None
+    account_id: str = ""
+    redactor: Redactor = field(default_factory=lambda: Redactor(()))
 
 
 class FlowNodeType(Protocol):
@@ -106,8 +197,16 @@ class FlowNodeType(Protocol):
 
     name: str
     """As in `type:`."""
-    raw: frozenset[str]
-    """Params whose text is a script or an expression itself, so that `${}` in it means nothing."""
+
+    @property
+    def raw(self) -> frozenset[str]:
+        """Params whose text is a script or an expression itself, so that `${}` in it means nothing."""
+        ...
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The names of its params, in all spellings."""
+        ...
 
     def shape(self, params: Mapping[str, Any]) -> Shape: ...
 
@@ -120,6 +219,6 @@ class FlowNodeType(Protocol):
         """The scripts in it, for the syntax check: (path below params, code, mode `expression` or `body`)."""
         ...
 
-    def run(self, around: Circumstances) -> Done | Pause:
-        """Raises `FlowFailure`."""
+    def run(self, around: Circumstances) -> Done | Pause | Listen:
+        """At phase `join` a node of shape SPLIT finds the results of its branches in `state`. Raises `FlowFailure`."""
         ...

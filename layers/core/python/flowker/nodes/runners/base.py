@@ -13,7 +13,6 @@ from flowker.nodes.base import Context, Endpoint, Failure
 from flowker.nodes.runners.authentication import Auth
 
 SUCCESS = frozenset({200, 201, 202, 204})
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +82,6 @@ def no_runner(data: Mapping[str, Any]) -> Failure:
     return Failure(f'no runner registered for executor "{executor}": FLK-0220', code="FLK-0220")
 
 
-def idempotency(method: str, key: str) -> dict[str, str]:
-    """The header that lets a provider recognise a repetition of a call that changes something."""
-    return {} if method in _SAFE_METHODS else {"Idempotency-Key": key}
-
-
 def merged_headers(*sources: object) -> dict[str, str]:
     """Later ones win, whatever their letter case; only texts count."""
     merged: dict[str, tuple[str, str]] = {}
@@ -110,7 +104,7 @@ def _parsed(response: OutboundResponse) -> Json:
     text = response.body.decode("utf-8", errors="replace")
     if "application/json" in response.headers.get("Content-Type", "").lower():
         try:
-            return exact_json.loads(text)
+            return exact_json.received(text)
         except ValueError:
             return text
     return text

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flowker.model.outbound import OutboundRequest
+from flowker.model.outbound import OutboundRequest, idempotency
 from flowker.nodes.runners.authentication import Auth, chosen_auth
-from flowker.nodes.runners.base import Call, encoded, idempotency, merged_headers, unbuildable
+from flowker.nodes.runners.base import Call, encoded, merged_headers, unbuildable
 from flowker.nodes.runners.settings import timeout
 from flowker.nodes.runners.urls import joined
 

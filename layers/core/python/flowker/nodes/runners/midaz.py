@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from flowker.model.outbound import OutboundRequest
+from flowker.model.outbound import OutboundRequest, idempotency
 from flowker.model.provider import ProviderConfiguration
 from flowker.nodes.runners.authentication import Auth, oidc_auth
 from flowker.nodes.runners.base import (
     Call,
     Runner,
     encoded,
-    idempotency,
     merged_headers,
     no_runner,
     unbuildable,

@@ -1,0 +1,90 @@
+"""EventBridge Scheduler as the clock of schedules. Its schedules are named by a hash of account and id, in a group of their
+own, and call a function with what it needs to find the schedule again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from flowker.adapters.aws_errors import code, translated_refusals
+from flowker.model import exact_json
+from flowker.model.cron import cron
+from flowker.model.instant import instant
+from flowker.model.schedule import Schedule
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+
+TRIES = 6
+"""Of a call, and for at most an hour: whatever comes later than that is for a time that is over."""
+_LATEST = 3600
+_THERE, _GONE = "ConflictException", "ResourceNotFoundException"
+
+
+@dataclass(frozen=True, slots=True)
+class EventBridgeTimer:
+    """`ports.schedules.Timer`. `function` and `role` are ARNs: what is called, and in whose name."""
+
+    client: EventBridgeSchedulerClient
+    group: str
+    function: str
+    role: str
+
+    def set(self, schedule: Schedule) -> None:
+        wanted = self._wanted(schedule)
+        with translated_refusals():
+            try:
+                self.client.create_schedule(**wanted)
+            except ClientError as error:
+                if code(error) != _THERE:
+                    raise
+                self.client.update_schedule(**wanted)
+
+    def clear(self, account_id: str, schedule_id: str) -> None:
+        with translated_refusals():
+            try:
+                self.client.delete_schedule(GroupName=self.group, Name=_name(account_id, schedule_id))
+            except ClientError as error:
+                if code(error) != _GONE:
+                    raise
+
+    def _wanted(self, schedule: Schedule) -> Any:
+        call = {
+            "scheduleId": schedule.id,
+            "accountId": schedule.account_id,
+            "scheduledFor": "<aws.scheduler.scheduled-time>",
+            "setAt": instant(datetime.now(UTC)),
+        }
+        return {
+            "GroupName": self.group,
+            "Name": _name(schedule.account_id, schedule.id),
+            "ScheduleExpression": cron(schedule.cron).eventbridge(),
+            "ScheduleExpressionTimezone": schedule.timezone,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ActionAfterCompletion": "NONE",
+            "State": "ENABLED",
+            "Target": {
+                "Arn": self.function,
+                "RoleArn": self.role,
+                "Input": exact_json.dumps(call),
+                "RetryPolicy": {"MaximumRetryAttempts": TRIES, "MaximumEventAgeInSeconds": _LATEST},
+            },
+        }
+
+
+def _name(account_id: str, schedule_id: str) -> str:
+    return sha256(f"{account_id}\x01{schedule_id}".encode()).hexdigest()
+
+
+class NoTimer:
+    """`ports.schedules.Timer` where the home itself looks at what is due."""
+
+    def set(self, schedule: Schedule) -> None:
+        """The schedule says it all."""
+
+    def clear(self, account_id: str, schedule_id: str) -> None:
+        """What is not there is not due."""

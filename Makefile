@@ -28,6 +28,9 @@ SAM := build/sam-cli/installed-$(SAM_VERSION)
 # So does MiniStack.
 MINISTACK := build/ministack/installed
 
+# CI runs three test files at a time, those first that wait the longest for something.
+AT_ONCE := --numprocesses 3 --dist loadfile $(if $(ARGS),,$(addprefix tests/,faults e2e infra integration properties contract unit))
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install dev test check golden docs bench build synth sam deploy destroy
@@ -41,7 +44,7 @@ dev: $(LOCAL) ## run Flowker at http://127.0.0.1:8080 until Ctrl-C (PORT, DATA, 
 	@exec $(BIN)/flowker dev --allow-private-destinations --port $(PORT) --data-dir $(DATA) --profile $(PROFILE) $(ARGS)
 
 test: $(DEV) $(NODE) $(MINISTACK) $(if $(filter true,$(CI)),$(INFRA) $(SAM)) ## run all tests (ARGS="tests/unit -k mapping" for some)
-	@$(BIN)/pytest $(if $(filter true,$(CI)),--numprocesses 3 --dist loadfile) $(ARGS)
+	@$(BIN)/pytest $(if $(filter true,$(CI)),$(AT_ONCE)) $(ARGS)
 
 check: $(DEV) ## lint, format, types, import rules; goldens and generated documents are up to date
 	$(BIN)/ruff check

@@ -53,7 +53,7 @@ def run_on_moto(graph: Graph) -> Any:
 @pytest.mark.usefixtures("_emulated")
 @pytest.mark.timeout(300)
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     database=None,

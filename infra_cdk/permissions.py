@@ -2,6 +2,8 @@
 
 tests/infra/test_permissions.py plays everything that people do on emulated AWS, notes each call with the function that made
 it, and compares: a grant that is missing fails it, and so does one that nothing needs.
+
+Longer than other modules, because it is one table.
 """
 
 from collections.abc import Mapping

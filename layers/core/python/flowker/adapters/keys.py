@@ -1,4 +1,7 @@
-"""The tables, their indexes, and every key in them, built by pure functions (architecture §6)."""
+"""The tables, their indexes, and every key in them, built by pure functions (architecture §6).
+
+Longer than other modules, because it is the only list of keys: two that met would be seen here.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -2,7 +2,8 @@
 function's cold start pays only for what it needs.
 
 On AWS the home is built from the environment. Another home (one machine, tests) calls `use` before the first request.
-What only accounts, flows and sockets need is in modules of its own beside this one.
+What only accounts, flows and sockets need is in modules of its own beside this one. Longer than other modules, because the
+rest is one list of factories.
 """
 
 import os

@@ -14,6 +14,8 @@ UV := $(VENV)/uv-$(UV_VERSION)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
+# Many processes start, and each would compile all its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Named after the dependency groups of pyproject.toml; the files remember that a group is installed.
 LOCAL := $(VENV)/installed-local $(if $(filter moto,$(PROFILE)),$(VENV)/installed-moto)

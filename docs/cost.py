@@ -33,6 +33,8 @@ HOW = """
 - *Express* is charged for memory in steps of 64 MB and for time in steps of 100 ms: {state} ms for each transition, and the
   providers.
 - *Logs* are what Lambda writes of each invocation, {log} bytes, and API Gateway of each request, {access_log} bytes.
+- A start by schedule costs about as much: EventBridge Scheduler takes the place of the HTTP API, at the same price, and the
+  schedule and an idempotency key are written, too.
 - Not in it: failures and their repetitions, payloads above 1 KB, storage, data transfer, the functions that read, tax.
 """
 

@@ -124,7 +124,7 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
             errors.InvalidCondition,
         ),
         Limit(
-            "Webhook routes that one change touches",
+            "Webhook routes and schedules of a workflow, together",
             "model.workflow.MOST_ROUTES",
             "",
             errors.InvalidTriggerConfig,
@@ -289,8 +289,20 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
         Limit("`category` and `status`", "usecases.flow_drafts.MOST_WORD", "characters", "invalid_value"),
         Limit("`custom`, as JSON", "usecases.flow_drafts.MOST_CUSTOM", "bytes", "invalid_value"),
         Limit("What a search without `page` finds", "http.api_v1.flows.MOST_FOUND"),
+        Limit(
+            "`page` and `page_size` of a search", "http.api_v1.flows.MOST_NUMBER", "", errors.InvalidSearch
+        ),
     ],
     "Runs of flows": [
+        Limit(
+            "How long the payloads of what was deleted or replaced are kept, for whoever has just read where they are",
+            "adapters.stores.leftovers.SETTLED",
+            "seconds",
+        ),
+        Limit(
+            "How long a run of a deleted account must have ended before it is deleted",
+            "usecases.runs.LONGEST_TASK",
+        ),
         Limit("`input`, or the body of a signal", "usecases.runs.MOST_INPUT", "bytes", errors.InvalidBody),
         Limit("`offset`", "usecases.runs.MOST_OFFSET", "", errors.InvalidQuery),
         Limit("Result in an answer; a longer one is cut", "http.api_v1.runs.MOST_SHOWN", "characters"),
@@ -396,6 +408,11 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
             "Mails that one `email.receive` gives", "nodes.flow.email_receive.MOST_MAILS", "", "invalid_param"
         ),
         Limit("A mail that is received; a longer one is cut", "nodes.flow.email_receive.MOST_BYTES", "bytes"),
+        Limit(
+            "Its lines; of a mail with more only the header is read", "nodes.flow.email_reading.MOST_LINES"
+        ),
+        Limit("Its parts, likewise", "nodes.flow.email_reading.MOST_PARTS"),
+        Limit("Its parts that have parts, likewise", "nodes.flow.email_reading.MOST_NESTED"),
         Limit("`body_preview`", "nodes.flow.email_receive.MOST_PREVIEW", "characters", "invalid_param"),
         Limit("A mail that is sent", "nodes.flow.email_message.MOST_BYTES", "bytes", errors.NODE_FAILED),
         Limit("Its recipients", "nodes.flow.email_message.MOST_RECIPIENTS", "", errors.NODE_FAILED),
@@ -405,12 +422,27 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
         Limit("`items` of `batch_write` of `dynamodb`", "nodes.flow.dynamodb.MAX_ITEMS"),
         Limit("What its `list` and `query` give", "nodes.flow.dynamodb.MAX_FOUND"),
         Limit("What they look at", "nodes.flow.dynamodb.MAX_READ", "", errors.NODE_FAILED),
+        Limit("Size of it, as JSON", "nodes.flow.dynamodb.MAX_BYTES", "bytes"),
+        Limit(
+            "What all pages of a list of `mcp` give",
+            "nodes.flow.mcp_session.MOST_LISTED",
+            "bytes",
+            errors.NODE_FAILED,
+        ),
     ],
     "Schedules": [
-        Limit("Schedules of an account", "usecases.schedules.MOST_SCHEDULES", "", errors.NODE_FAILED),
-        Limit("A cron expression", "model.cron.MOST_CHARACTERS", "characters", "invalid_param"),
+        Limit("Schedules of an account", "usecases.flow_schedules.MOST_SCHEDULES", "", errors.NODE_FAILED),
         Limit(
-            "`payload`, as JSON", "usecases.flow_worker.timetable.MOST_PAYLOAD", "bytes", errors.NODE_FAILED
+            "A cron expression, also of a trigger (`FLK-0211`)",
+            "model.cron.MOST_CHARACTERS",
+            "characters",
+            "invalid_param",
+        ),
+        Limit(
+            "`payload`, or `input` of a trigger with `_schedule` (`FLK-0211`), as JSON",
+            "model.schedule.MOST_PAYLOAD",
+            "bytes",
+            errors.NODE_FAILED,
         ),
         Limit("Latest runs that a schedule knows", "model.schedule.MOST_KEPT"),
     ],

@@ -1,5 +1,6 @@
 """What lasts: the three tables, the bucket of large payloads, and the key that encrypts all of it (architecture §6)."""
 
+import math
 from collections.abc import Sequence
 
 import aws_cdk as cdk
@@ -11,11 +12,16 @@ from constructs import Construct
 
 from flowker.adapters import keys
 from flowker.adapters.keys import Index
+from flowker.model.run import RUN_PREFIX
+from flowker.settings import Settings
 from infra_cdk.nag import acknowledge
 from infra_cdk.stages import Stage
 
 EXPIRES_AT = "expires_at"
 """Items of the executions table are deleted some time after the second that this attribute says, if it says one."""
+
+_RESTORABLE_DAYS = 35
+"""So long a table can be set back to a point in time, and needs the payloads of then."""
 
 
 class Data(Construct):
@@ -81,8 +87,15 @@ class Data(Construct):
                     id="unfinished-uploads", abort_incomplete_multipart_upload_after=cdk.Duration.days(1)
                 ),
                 s3.LifecycleRule(
-                    id="replaced-payloads", noncurrent_version_expiration=cdk.Duration.days(35)
-                ),  # as long as a table can be restored to a point in time
+                    id="replaced-payloads",
+                    noncurrent_version_expiration=cdk.Duration.days(_RESTORABLE_DAYS),
+                    expired_object_delete_marker=True,
+                ),
+                s3.LifecycleRule(
+                    id="payloads-of-forgotten-runs",
+                    prefix=keys.folder(keys.execution(RUN_PREFIX)).removesuffix("/"),
+                    expiration=cdk.Duration.days(_kept_days(Settings())),
+                ),
                 s3.LifecycleRule(
                     id="payloads-of-executions",
                     prefix=f"{keys.EXECUTIONS}/",
@@ -98,6 +111,12 @@ class Data(Construct):
         reason = "the functions' logs tell who reads payloads; data events of CloudTrail can be turned on for the rest"
         acknowledge(bucket, {"AwsSolutions-S1": reason})
         return bucket
+
+
+def _kept_days(settings: Settings) -> int:
+    """When the last payload of a run can be forgotten, and a week more: usually the function `reconcile` is faster. Payloads of
+    workflows' executions, of the key/value store and of definitions stay until what refers to them is deleted."""
+    return settings.retention_days + math.ceil(settings.longest_run / 86_400) + 7
 
 
 def _text(name: str) -> dynamodb.Attribute:

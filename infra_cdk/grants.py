@@ -70,7 +70,7 @@ class Sockets:
 
 @dataclass(frozen=True, slots=True)
 class Timers:
-    """Schedules of EventBridge Scheduler that flows make."""
+    """Schedules of EventBridge Scheduler that flows and workflows make."""
 
     actions: str
 

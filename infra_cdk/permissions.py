@@ -48,6 +48,7 @@ SCHEDULES = _prefix(keys.schedule("", ""))
 EXECUTION = _prefix(keys.execution(""))
 IDEMPOTENCY = _prefix(keys.idempotency(""))
 BREAKER = _prefix(keys.breaker(""))
+LEFTOVERS = _prefix(keys.leftover("", 0))
 OUTBOX = keys.outbox_of("")
 COUNTS = _prefix(keys.counts("", ""))
 COUNTED = _prefix(keys.COUNTED)
@@ -78,6 +79,8 @@ _AUDIT_LISTS = Lists(keys.AUDIT, tuple(keys.TABLES[keys.AUDIT]))
 _ANNOUNCE = _items(keys.EXECUTIONS, "PutItem", OUTBOX)
 _ANNOUNCE_ALONE = _items(keys.EXECUTIONS, "PutItem ConditionCheckItem", OUTBOX)
 """Announcements outside of a change, such as a refusal, check that they are not repeated."""
+_LEAVE = _items(keys.EXECUTIONS, "PutItem", LEFTOVERS)
+"""What is deleted leaves a note of its payloads."""
 _CHAIN: tuple[Grant, ...] = (
     _items(keys.EXECUTIONS, "GetItem DeleteItem", OUTBOX),
     _items(keys.EXECUTIONS, "UpdateItem", COUNTS),
@@ -104,6 +107,7 @@ def _configurations(prefix: str) -> tuple[Grant, ...]:
         _payloads(keys.DEFINITIONS, "GetObject PutObject", prefix),
         Secrets("GenerateDataKey Decrypt"),
         _ANNOUNCE_ALONE,
+        _LEAVE,
     )
 
 
@@ -139,6 +143,7 @@ _CLEAR: tuple[Grant, ...] = (
     _items(keys.EXECUTIONS, "Query DeleteItem", ENTRY),
     Timers("DeleteSchedule"),
     Lists(keys.DEFINITIONS, ("by_created",)),
+    _LEAVE,
 )
 """Delete what an account leaves behind."""
 
@@ -172,7 +177,8 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
         _payloads(keys.DEFINITIONS, "GetObject PutObject", FLOW),
         _payloads(keys.DEFINITIONS, "PutObject", REVISION),
         Secrets("GenerateDataKey Decrypt"),
-        _ANNOUNCE,
+        _ANNOUNCE_ALONE,
+        _LEAVE,
         Calls(("run_script",)),
         Machines("CreateStateMachine"),
     ),
@@ -185,7 +191,7 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
         _payloads(keys.DEFINITIONS, "GetObject", REVISION),
         _payloads(keys.EXECUTIONS, "GetObject PutObject", EXECUTION),
         Secrets("Decrypt"),
-        _ANNOUNCE,
+        _ANNOUNCE_ALONE,
         Machines("StartExecution StopExecution SendTaskSuccess"),
     ),
     "websocket": (
@@ -205,6 +211,8 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
         _items(keys.DEFINITIONS, "GetItem PutItem DeleteItem", WORKFLOW),
         _items(keys.DEFINITIONS, "PutItem", REVISION),
         _items(keys.DEFINITIONS, "PutItem DeleteItem", NAME, WEBHOOK),
+        _items(keys.DEFINITIONS, "GetItem PutItem DeleteItem", SCHEDULES),
+        Timers("CreateSchedule UpdateSchedule DeleteSchedule"),
         _items(keys.DEFINITIONS, "GetItem UpdateItem", PROVIDER),
         _items(keys.DEFINITIONS, "GetItem", EXECUTOR),
         _items(keys.DEFINITIONS, "GetItem PutItem UpdateItem", MACHINE),
@@ -214,6 +222,7 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
         _payloads(keys.DEFINITIONS, "GetObject", PROVIDER, EXECUTOR),
         Secrets("GenerateDataKey Decrypt"),
         _ANNOUNCE_ALONE,
+        _LEAVE,
         Machines("CreateStateMachine"),
     ),
     "executions": (
@@ -265,8 +274,9 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
         _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem ConditionCheckItem", EXECUTION),
         _items(keys.EXECUTIONS, "GetItem PutItem", BREAKER, ENTRY),
         _items(keys.EXECUTIONS, "Query DeleteItem", ENTRY),
+        _items(keys.EXECUTIONS, "PutItem DeleteItem", LEFTOVERS),
         _payloads(keys.DEFINITIONS, "GetObject", REVISION, PROVIDER, EXECUTOR),
-        _payloads(keys.EXECUTIONS, "GetObject PutObject", EXECUTION),
+        _payloads(keys.EXECUTIONS, "GetObject PutObject", EXECUTION, ENTRY),
         Secrets("Decrypt"),
         _ANNOUNCE_ALONE,
         ProviderRoles(),
@@ -294,6 +304,9 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
         *_CLOSE,
         _items(keys.EXECUTIONS, "Query", SOCKETS_DUE),
         _items(keys.EXECUTIONS, "DeleteItem", EXECUTION),
+        _items(keys.EXECUTIONS, "Query DeleteItem", LEFTOVERS),
+        _payloads(keys.EXECUTIONS, "DeleteObject", EXECUTION, ENTRY),
+        _payloads(keys.DEFINITIONS, "DeleteObject", FLOW, WORKFLOW, PROVIDER, EXECUTOR),
         Lists(keys.EXECUTIONS, ("by_started", "by_completed")),
         _ANNOUNCE,
         _items(keys.DEFINITIONS, "GetItem", WORKFLOW),

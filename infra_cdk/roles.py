@@ -53,7 +53,7 @@ class Names:
     auth_secret: str
     functions: Mapping[str, str]
     timers: str
-    """Of all schedules that flows make."""
+    """Of all schedules that flows and workflows make."""
     timer_role: str
     sockets: str
     """Of all sockets, with any method."""
@@ -124,10 +124,8 @@ def _tracing() -> Iterator[iam.PolicyStatement]:
 
 def _statements(grants: Sequence[Grant], names: Names) -> Iterator[iam.PolicyStatement]:
     yield from _item_statements([grant for grant in grants if isinstance(grant, Items)], names)
-    if any(isinstance(grant, Payloads) and "GetObject" in grant.actions for grant in grants):
-        yield allow(
-            ["s3:ListBucket"], [names.bucket]
-        )  # without it S3 answers 403 for a key that is not there
+    if any(isinstance(grant, Payloads) and needs_list(grant) for grant in grants):
+        yield allow(["s3:ListBucket"], [names.bucket])
     for grant in grants:
         match grant:
             case Lists(table, indexes):
@@ -140,6 +138,11 @@ def _statements(grants: Sequence[Grant], names: Names) -> Iterator[iam.PolicySta
                 )
             case _:
                 yield from _others(grant, names)
+
+
+def needs_list(grant: Payloads) -> bool:
+    """To get, for without it S3 answers 403 for a key that is not there; to delete, which it does by prefix."""
+    return any(action in grant.actions.split() for action in ("GetObject", "DeleteObject"))
 
 
 def _others(grant: Grant, names: Names) -> Iterator[iam.PolicyStatement]:

@@ -1,4 +1,4 @@
-"""What happens by the clock: `reconcile`, every minute, and flows when their schedules are due."""
+"""What happens by the clock: `reconcile`, every minute, and flows and workflows when their schedules are due."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -38,7 +38,8 @@ class Schedules(Construct):
 
 
 class FlowSchedules(Construct):
-    """The group of the schedules that flows make while they run, and the role under which these call `run_schedule`."""
+    """The group of the schedules that flows make while they run and workflows when they are activated, and the role under which
+    these call `run_schedule`."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "flow_schedules")
@@ -46,7 +47,9 @@ class FlowSchedules(Construct):
         self.timers = cdk.Stack.of(self).format_arn(
             service="scheduler", resource="schedule", resource_name=f"{group.name}/*"
         )
-        self.role = _calling(self, "schedules of flows", function_arn(self, stage, "run_schedule"))
+        self.role = _calling(
+            self, "schedules of flows and workflows", function_arn(self, stage, "run_schedule")
+        )
 
 
 def _calling(scope: Construct, purpose: str, function: str) -> iam.Role:

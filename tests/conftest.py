@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from flowker.observability import logger
-from tests.postgres import Postgres, binaries, running
+from statemachines.stand_ins.postgres import Postgres, binaries, running
 
 
 @pytest.fixture

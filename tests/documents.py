@@ -19,6 +19,9 @@ VARIES = re.compile(
     r"|\d+(?= ms\b)"
 )
 MARK = "--- end of block ---"
+LEAVING = "trap 'jobs -p | xargs -r kill' EXIT\n"
+"""What commands have left running in the background ends with them."""
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,15 @@ def console(document: Path, command: str) -> list[str]:
 
 def run(found: list[Block], folder: Path, replace: dict[str, str]) -> list[list[str]]:
     """Run the commands in one shell; returns the lines that each block printed."""
-    script = "".join(f"{block.commands}echo '{MARK}'\n" for block in found)
+    script = LEAVING + "".join(f"{block.commands}echo '{MARK}'\n" for block in found)
     for old, new in replace.items():
         assert old in script, old
         script = script.replace(old, new)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env={**os.environ, "XDG_CONFIG_HOME": str(folder)},  # the `flowker` command keeps its token there
+        # The `flowker` command keeps its token there; Python finds the examples as it does in the project's folder.
+        env={**os.environ, "XDG_CONFIG_HOME": str(folder), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

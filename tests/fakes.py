@@ -145,6 +145,14 @@ class MemoryBlobs:
     def get(self, key: str) -> bytes:
         return self._blobs[key]
 
+    def delete(self, start: str) -> None:
+        for key in self.below(start):
+            del self._blobs[key]
+
+    def below(self, start: str) -> list[str]:
+        """The keys that begin so, for tests that look whether anything is left."""
+        return [key for key in self._blobs if key.startswith(start)]
+
 
 class RecordingMachines:
     """An orchestrator that only remembers what it was told to run and to stop. While `unavailable`, it does neither. One
@@ -294,9 +302,9 @@ class RecordingTimer:
     def set(self, schedule: Schedule) -> None:
         if self.unavailable:
             raise StoreUnavailable("throttled")
-        self.schedules[schedule.account_id, schedule.id] = schedule
+        self.schedules[schedule.owner_id, schedule.id] = schedule
 
-    def clear(self, account_id: str, schedule_id: str) -> None:
+    def clear(self, owner_id: str, schedule_id: str) -> None:
         if self.unavailable:
             raise StoreUnavailable("throttled")
-        self.schedules.pop((account_id, schedule_id), None)
+        self.schedules.pop((owner_id, schedule_id), None)

@@ -62,11 +62,21 @@ class CountedTable:
 
 
 class _Scripts:
+    """`troubles` are the next calls that find no function, `meanwhile` is done once, during one."""
+
     def __init__(self) -> None:
         self.calls = 0
+        self.troubles = 0
+        self.meanwhile: Callable[[], object] | None = None
 
     def evaluate(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         self.calls += 1
+        if self.troubles:
+            self.troubles -= 1
+            raise StoreUnavailable("throttled")
+        if self.meanwhile is not None:
+            happening, self.meanwhile = self.meanwhile, None
+            happening()
         return quickjs_engine.evaluate(exact_json.loads(exact_json.dumps(request)))
 
 

@@ -19,7 +19,13 @@ def shape_of(node: Node) -> Shape:
     return _SHAPES.get(node.settings["type"], Shape.PLAIN)
 
 
-_SHAPES = {"delay": Shape.WAITING, "flow": Shape.WAITING, "split": Shape.SPLIT, "wait": Shape.SIGNAL}
+_SHAPES = {
+    "transform": Shape.QUICK,
+    "delay": Shape.WAITING,
+    "flow": Shape.WAITING,
+    "split": Shape.SPLIT,
+    "wait": Shape.SIGNAL,
+}
 SHAPES: Shapes = shape_of
 
 
@@ -50,6 +56,18 @@ class ScriptedWorker:
 
     def __call__(self, task: Mapping[str, Any]) -> Answer:
         self.tasks.append(task)
+        answer = self._one(task)
+        about = {name: task[name] for name in ("quick", "leaves") if name in task}
+        while (node := self._onward(answer)) in task.get("quick", ()):
+            answer = self._one({**about, "node": node, "at": answer, "attempt": 0})
+        return answer
+
+    def _onward(self, answer: Answer) -> str | None:
+        """Where the answer leads."""
+        edges = {key: self._targets[edge] for edge, key in self._keys.items()}
+        return next((edges[key] for key in answer if key in edges), None)
+
+    def _one(self, task: Mapping[str, Any]) -> Answer:
         node, phase, at = self._nodes[task["node"]], task.get("phase", ""), task["at"]["step"]
         if phase == "listen":
             return self._listen(node, at, task["token"])
@@ -111,7 +129,9 @@ class ScriptedWorker:
         if key in task.get("leaves", ()):
             assert "." in path, "only branches are left"
             return {}
-        return self._relayed({"step": path, "to": self._targets[route.edge]}) or {key: True}
+        target = self._targets[route.edge]
+        relayed = None if target in task.get("quick", ()) else self._relayed({"step": path, "to": target})
+        return relayed or {key: True}
 
     def _relayed(self, at: Answer) -> Answer | None:
         """The answer that hands over to a fresh run, if it is time and the run can begin there."""

@@ -102,14 +102,16 @@ class Ran:
         return [(step.node_id, step.output) for step in self.results.steps]
 
 
-def add_configuration() -> None:
-    """Store the provider configuration that executors call."""
+def add_configuration(
+    configuration_id: str = CONFIGURATION, provider_id: str = "http", config: Mapping[str, Any] | None = None
+) -> None:
+    """Store a provider configuration, unless told otherwise the one that executors call."""
     wiring.provider_configuration_store().add(
         ProviderConfiguration(
-            id=CONFIGURATION,
-            name="bench",
-            provider_id="http",
-            config={"base_url": "http://provider.test"},
+            id=configuration_id,
+            name=f"bench {provider_id}",
+            provider_id=provider_id,
+            config=config or {"base_url": "http://provider.test"},
             status=ProviderConfigurationStatus.ACTIVE,
             created_at=NOW,
             updated_at=NOW,

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from statemachines.stand_ins.ports import free_port as free_port
 from tests import openapi
 
 KEY = "test-key-0123456789"
@@ -32,13 +32,6 @@ TITLES = {
     503: "Service Unavailable",
 }
 """Reason phrases as the API spells them (Flowker spec a.1)."""
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

@@ -22,7 +22,7 @@ INPUT = click.option(
     "input_file",
     type=click.File("rb"),
     metavar="FILE",
-    help="JSON object to start with; - is stdin.",
+    help="JSON object to send; - is stdin.",
 )
 INPUT_JSON = click.option("--input-json", metavar="JSON", help="The same as text.")
 KEY = click.option(
@@ -44,7 +44,7 @@ def confirm(question: str, *, force: bool) -> None:
 
 
 def input_object(file: BinaryIO | None, text: str | None) -> dict[str, Any]:
-    """What to start with: empty if nothing is said."""
+    """What to send: empty if nothing is said."""
     if file is not None and text is not None:
         raise click.UsageError("--input and --input-json exclude each other")
     if file is None and text is None:

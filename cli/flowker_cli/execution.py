@@ -1,6 +1,7 @@
 """`flowker execution`: runs of flows."""
 
 import sys
+from typing import BinaryIO
 
 import click
 
@@ -34,7 +35,7 @@ INTERVAL = click.option(
 
 @click.group()
 def execution() -> None:
-    """Runs of flows: look at them, follow them, cancel them."""
+    """Runs of flows: look at them, follow them, answer them, cancel them."""
 
 
 @execution.command("list")
@@ -72,6 +73,21 @@ def get(session: Session, execution_id: str, result: bool) -> None:
 def cancel(session: Session, execution_id: str) -> None:
     """Cancel a run, and the runs that it has started."""
     session.output.message(session.client.delete(path(EXECUTIONS, execution_id)))
+
+
+@execution.command()
+@click.argument("execution_id", metavar="ID")
+@click.argument("key", metavar="KEY")
+@arguments.INPUT
+@arguments.INPUT_JSON
+@session_options()
+@pass_session
+def signal(
+    session: Session, execution_id: str, key: str, input_file: BinaryIO | None, input_json: str | None
+) -> None:
+    """Send a run the signal that it waits for, with a JSON object."""
+    body = arguments.input_object(input_file, input_json)
+    session.output.message(session.client.post(path(EXECUTIONS, execution_id, "signals", key), body))
 
 
 @execution.command()

@@ -1,4 +1,4 @@
-"""EventBridge Scheduler, when a schedule of a flow is due: run the flow."""
+"""EventBridge Scheduler, when a schedule is due: start its flow or workflow."""
 
 from flowker.events.run_schedule import handle as lambda_handler
 

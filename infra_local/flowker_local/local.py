@@ -72,6 +72,7 @@ class LocalHome:
             "stop": self._stop,
             "wait": self._wait,
             "put_blob": self._put_blob,
+            "delete_blobs": self._delete_blobs,
             "probe": self._probe,
             "post": self._post,
             "close_sockets": self._close_sockets,
@@ -146,8 +147,12 @@ class LocalHome:
             except Unavailable as error:
                 logger.warning("executions could not be reconciled, trying again: %s", error)
             else:
-                work = partial(reconcile.handle, {}, None)
+                work = self._keep_house
             await asyncio.sleep(RECONCILE_SECONDS)
+
+    def _keep_house(self) -> None:
+        reconcile.handle({}, None)
+        self._table.expire(int(wiring.home().clock.now().timestamp()))
 
     async def _dispatch(self, operation: str, arguments: tuple[Any, ...]) -> Any:
         return await self._operations[operation](*arguments)
@@ -187,6 +192,9 @@ class LocalHome:
 
     async def _put_blob(self, key: str, content: bytes) -> None:
         await self._orchestrator.in_thread(self._blobs.put, key, content)
+
+    async def _delete_blobs(self, start: str) -> None:
+        await self._orchestrator.in_thread(self._blobs.delete, start)
 
     async def _post(self, messages: Mapping[str, Sequence[str]]) -> Posted:
         return self.sockets.post(messages)

@@ -2,13 +2,14 @@
 
 import sqlite3
 
+from flowker.adapters.table_rules import successor
 from flowker_local.sqlite_file import SqliteFile, SqliteReaders
 
 
 class SqliteBlobs:
     """`adapters.items.Blobs` in a SQLite file that somebody else closes, such as `SqliteTable.file`.
 
-    Both methods raise `StoreUnavailable` when the file cannot be used.
+    All methods raise `StoreUnavailable` when the file cannot be used.
     """
 
     def __init__(self, file: SqliteFile) -> None:
@@ -23,6 +24,12 @@ class SqliteBlobs:
 
     def get(self, key: str) -> bytes:
         return read_blob(self._file, key)
+
+    def delete(self, start: str) -> None:
+        def remove(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM blobs WHERE key >= ? AND key < ?", (start, successor(start)))
+
+        self._file.write(remove)
 
 
 def read_blob(file: SqliteReaders, key: str) -> bytes:

@@ -19,7 +19,7 @@ from flowker.adapters.items import (
     Update,
     Write,
 )
-from flowker.adapters.keys import TABLES, Index
+from flowker.adapters.keys import EXECUTION, EXECUTIONS, TABLES, Index
 from flowker.adapters.table_rules import (
     check_item,
     check_keys,
@@ -44,6 +44,10 @@ _STORE = {
 }
 
 
+_EXPIRES = "json_extract(item, '$.expires_at')"
+_OF_NO_RUN = f"substr(pk, 1, {len(EXECUTION)}) <> '{EXECUTION}'"
+"""Runs are forgotten as a whole, see `flowker.adapters.stores.run_expiry`."""
+_EXPIRED = f"DELETE FROM {EXECUTIONS} WHERE {_EXPIRES} <= ? AND {_OF_NO_RUN}"  # noqa: S608
 _SCHEMA = 1
 """Of the file. Its items carry their own."""
 _PARSED = 250
@@ -103,6 +107,10 @@ class SqliteTable(SqliteReads):
         `write` would raise. Its callbacks must be short and must not wait for another write."""
         check_writes(writes)
         return self.file.submit(partial(_apply, writes))
+
+    def expire(self, now: int) -> int:
+        """Delete the items whose time is over, in seconds since 1970, as DynamoDB does by itself. Returns how many."""
+        return self.file.write(lambda connection: connection.execute(_EXPIRED, (now,)).rowcount)
 
     def close(self) -> None:
         """Store what was submitted, then close the file."""
@@ -192,6 +200,10 @@ def _create_tables(connection: sqlite3.Connection) -> None:
                 f"CREATE INDEX IF NOT EXISTS {_index_name(table, index)} ON {table} ({index.pk}, {index.sk}) "
                 f"WHERE {index.pk} IS NOT NULL AND {index.sk} IS NOT NULL"
             )
+    connection.execute(
+        f"CREATE INDEX IF NOT EXISTS {EXECUTIONS}_expires_at ON {EXECUTIONS} ({_EXPIRES}) "
+        f"WHERE {_OF_NO_RUN} AND {_EXPIRES} IS NOT NULL"
+    )
 
 
 def _index_name(table: str, index: Index) -> str:

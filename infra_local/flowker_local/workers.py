@@ -131,6 +131,9 @@ class WorkerBlobs:
     def get(self, key: str) -> bytes:
         return read_blob(self._file, key)
 
+    def delete(self, start: str) -> None:
+        self._call("delete_blobs", start)
+
 
 class Zygote:
     """The main process's handle on the process that forks workers. Create it before any thread exists.

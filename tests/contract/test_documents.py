@@ -59,7 +59,9 @@ ROOMS = ("catalog", "compiler", "expressions", "http", "model", "nodes", "usecas
 """Where the limits are that users meet; those of the adapters are chosen by hand."""
 INTERNAL = {
     "compiler.flows.names.LONGEST",
+    "compiler.flows.segments.MOST_NODES",
     "compiler.policy.FUNCTION_SECONDS",
+    "compiler.policy.QUICK_SECONDS",
     "compiler.units.MOST_MEMBERS",
     "http.faults.TIMEOUT_SECONDS",
     "http.refusals.LONGEST",

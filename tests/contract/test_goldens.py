@@ -3,8 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from flowker_local import sample
 from flowker_local.engine import Engine
 from statemachines.golden import HERE, definitions, examples, flow_examples, followers, graph_of, outdated
 from tests.engine_world import InstantClock, MemoryJournal
-from tests.harness import CONFIGURATION, Bench
+from tests.harness import CONFIGURATION, Answer, Bench, add_configuration, digest_of_body
 
 GOLDENS = sorted(HERE.glob("*/definition*.asl.json"))
 CASES = sorted(HERE.glob("*/cases/*.json"))
+TRACER, MIDAZ = "22222222-2222-4222-8222-222222222222", "33333333-3333-4333-8333-333333333333"
 VALIDATOR = HERE.parent / "node_modules" / ".bin" / "asl-validator"
 
 
@@ -33,6 +34,16 @@ def named(path: Path) -> str:
 
 def load(path: Path) -> Any:
     return exact_json.loads(path.read_text())
+
+
+def bench(answer: Answer = digest_of_body) -> Bench:
+    """With the provider configurations that the examples name."""
+    made = Bench(answer)
+    add_configuration(TRACER, "tracer", {"base_url": "http://tracer.test", "api_key": "hush-hush"})
+    ledger = {"organization_id": "acme", "ledger_id": "retail"}
+    urls = dict.fromkeys(("onboarding_base_url", "transaction_base_url"), "http://midaz.test")
+    add_configuration(MIDAZ, "midaz", {**urls, **ledger})
+    return made
 
 
 @pytest.mark.parametrize("example", [*examples(), *flow_examples()], ids=named)
@@ -47,7 +58,7 @@ def test_nothing_else_pretends_to_be_a_golden() -> None:
 
 @pytest.mark.parametrize("example", examples(), ids=named)
 def test_the_api_accepts_each_workflow_as_it_stands(example: Path) -> None:
-    Bench()
+    bench()
     created = wiring.workflows().create(load(example / "workflow.json"))
     assert check(created.graph) == []
 
@@ -64,7 +75,7 @@ def test_the_embedded_engine_runs_the_subset_that_the_compiler_emits(golden: Pat
 def test_each_case_runs_as_it_says(case: Path) -> None:
     graph, told = graph_of(case.parent.parent), load(case)
     provider = Answers(graph, told.get("answers", {}))
-    ran = Bench(provider).run(graph, told.get("entry", entries(graph)[0]), told["input"])
+    ran = bench(provider).run(graph, told.get("entry", entries(graph)[0]), told["input"])
     execution, expected = ran.results.execution, told["expected"]
     shown: dict[str, Any] = {
         "status": execution.status,
@@ -80,8 +91,9 @@ def test_each_case_runs_as_it_says(case: Path) -> None:
         shown["finalOutput"] = ran.results.final_output
     assert shown == expected
     assert provider.calls == {
-        node: repeated.get(node, 1) for node in shown["steps"] if node in provider.paths.values()
+        node: repeated.get(node, 1) for node in shown["steps"] if node in provider.nodes.values()
     }
+    assert all(len(keys) == 1 for keys in provider.keys.values()), "attempts are known by one key"
 
 
 class Answers:
@@ -89,17 +101,28 @@ class Answers:
 
     def __init__(self, graph: Graph, answers: dict[str, list[dict[str, Any]]]) -> None:
         executors = [node for node in graph.nodes if node.type == "executor"]
-        self.paths = {str(node.settings["path"]): node.id for node in executors}
-        assert len(self.paths) == len(executors), "answers are told apart by path"
+        self.nodes = {_address(node.settings): node.id for node in executors}
+        assert len(self.nodes) == len(executors), "answers are told apart by provider and path"
         self.calls: Counter[str] = Counter()
+        self.keys: defaultdict[str, set[str]] = defaultdict(set)
+        """By node, what its calls that are no GET are known by."""
         self._answers = answers
 
     def __call__(self, request: OutboundRequest) -> tuple[int, Any]:
-        node = self.paths[request.url.removeprefix("http://provider.test")]
+        host, _, path = request.url.removeprefix("http://").partition("/")
+        node = self.nodes.get((host, f"/{path}")) or self.nodes[host, ""]
         self.calls[node] += 1
+        if request.method != "GET":
+            self.keys[node].add(request.headers["Idempotency-Key"])
         answers = self._answers[node]
         answer = answers[min(self.calls[node], len(answers)) - 1]
         return answer["status"], answer.get("body", {})
+
+
+def _address(settings: Mapping[str, Any]) -> tuple[str, str]:
+    """The host and the path that an executor calls; nodes of Midaz leave the path to their runner."""
+    provider, _, _ = str(settings["executorId"]).partition(".")
+    return f"{provider.replace('http', 'provider')}.test", str(settings.get("path", ""))
 
 
 def test_every_example_has_a_case_for_each_of_its_triggers() -> None:
@@ -112,6 +135,19 @@ def test_every_example_has_a_case_for_each_of_its_triggers() -> None:
 def test_the_payment_validation_is_the_sample_of_the_local_home() -> None:
     stored = load(HERE / "payment-validation" / "workflow.json")
     assert stored == sample.workflow(CONFIGURATION)
+
+
+def test_the_validation_with_tracer_and_midaz_is_what_its_template_makes() -> None:
+    bench()
+    stored = load(HERE / "tracer-midaz-validation" / "workflow.json")
+    params = {
+        "workflowName": stored["name"],
+        "workflowDescription": stored["description"],
+        "tracerProviderConfigId": TRACER,
+        "midazProviderConfigId": MIDAZ,
+    }
+    made = wiring.templates().workflow({"templateId": "tracer-midaz-validation", "params": params})
+    assert made == stored
 
 
 def test_a_payment_validation_costs_at_most_four_transitions_and_two_invocations() -> None:

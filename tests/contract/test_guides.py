@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from flowker.expressions.operations.registry import OPERATIONS
 from flowker.expressions.problems import EvaluationError
 from flowker.expressions.transforms import Transforms
 from flowker.model import exact_json
+from statemachines.golden import HERE as STATE_MACHINES
+from statemachines.golden import flow_examples
 from tests.surroundings import SURROUNDINGS
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
@@ -91,6 +94,28 @@ def test_the_page_of_the_guide_follows_a_run_and_goes_on_where_it_was() -> None:
         asked,
         f"{address}?ticket=t3&since=3",
     ]
+
+
+EXAMPLE = re.compile(r"\]\(\.\./\.\./statemachines/([\w-]+)/flow\.yaml\)")
+EXCERPTS = [
+    (path.name, found[1], excerpt)
+    for path in sorted(GUIDES.glob("*.md"))
+    if (found := EXAMPLE.search(path.read_text()))
+    for language, _, excerpt in BLOCK.findall(path.read_text())
+    if language == "yaml"
+]
+
+
+@pytest.mark.parametrize(("guide", "example", "excerpt"), EXCERPTS)
+def test_an_excerpt_is_cut_from_the_flow_that_the_guide_is_about(
+    guide: str, example: str, excerpt: str
+) -> None:
+    flow = (STATE_MACHINES / example / "flow.yaml").read_text()
+    assert indent(excerpt, "  ") in flow, f"{guide} shows another flow than {example}"
+
+
+def test_every_flow_among_the_examples_has_a_guide() -> None:
+    assert {example for _, example, _ in EXCERPTS} == {path.name for path in flow_examples()}
 
 
 def test_the_guide_lists_every_operation() -> None:

@@ -46,6 +46,10 @@ class Servers:
         server.stop()
         server.start()
 
+    def logs(self) -> str:
+        """All that they have logged."""
+        return "".join(server.log.read_text() for server in self._running.values())
+
     def close(self) -> None:
         self._stack.close()
 
@@ -55,6 +59,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     running = Servers(tmp_path_factory.mktemp)
     yield running
     running.close()
+
+
+@pytest.fixture
+def logs(servers: Servers) -> Callable[[], str]:
+    """What the servers that these tests have started have logged by now."""
+    return servers.logs
 
 
 @pytest.fixture(scope="session")

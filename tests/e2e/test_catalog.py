@@ -75,10 +75,17 @@ def test_the_executors_of_a_provider(api: Api) -> None:
 
 
 def test_the_triggers(api: Api) -> None:
-    assert listed(api, "triggers") == [{"id": "webhook", "name": "Webhook", "version": "v1"}]
+    assert listed(api, "triggers") == [
+        {"id": "schedule", "name": "Schedule", "version": "v1"},
+        {"id": "webhook", "name": "Webhook", "version": "v1"},
+    ]
     detail = expect(api.get("/v1/catalog/triggers/webhook"), 200)
     schema = schema_of(detail, "schema")
     assert (schema["required"], schema["additionalProperties"]) == (["path", "method"], False)
+    ours = schema_of(expect(api.get("/v1/catalog/triggers/schedule"), 200), "schema")
+    assert (ours["required"], ours["additionalProperties"]) == (["schedule"], False)
+    assert ours["properties"]["timezone"]["default"] == "UTC"
+    assert "extension" in ours["description"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -11,6 +12,7 @@ from threading import Thread
 import pytest
 
 from tests.accounts import Tenant, admin, new_tenant
+from tests.servers import expect
 from tests.sockets import STEPS, WAITS, create_flow, go_on, run
 from tests.terminal import COMMAND, Terminal
 
@@ -69,6 +71,17 @@ def test_a_run_is_cancelled_once(terminal: Terminal, tenant: Tenant) -> None:
     assert terminal.says("execution", "cancel", run_id) == "Execution cancelled successfully\n"
     assert terminal.fails("execution", "cancel", run_id).startswith("flowker: conflict")
     assert "cancelled" in terminal.run("execution", "monitor", run_id, code=1).stdout.lower()
+
+
+def test_a_run_is_sent_the_signal_that_it_waits_for(terminal: Terminal, tenant: Tenant) -> None:
+    run_id = run(tenant, create_flow(tenant, WAITS))
+    given = ("execution", "signal", run_id, "go", "--input-json", '{"by": "Ann"}')
+    told = f"/api/v1/executions/{run_id}"
+    while expect(tenant.api.get(told), 200)["current_node"] != "waiting":
+        time.sleep(0.05)
+    assert terminal.says(*given) == "Signal delivered successfully\n"
+    assert "COMPLETED" in terminal.says("execution", "monitor", run_id)
+    assert terminal.fails(*given).startswith("flowker: conflict")
 
 
 @pytest.mark.parametrize("way", [(), ("--poll", "--interval", "0.1")])

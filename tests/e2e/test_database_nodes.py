@@ -2,10 +2,10 @@
 
 import json
 
+from statemachines.stand_ins.postgres import PASSWORD, Postgres
 from tests import runs
 from tests.accounts import admin, new_tenant
 from tests.flow_samples import flow
-from tests.postgres import PASSWORD, Postgres
 from tests.samples import unique
 from tests.servers import expect
 

@@ -214,8 +214,11 @@ def test_metadata_can_be_changed_and_searched(target: str, root: Tenant) -> None
     assert found(category="desk") == [first["id"]]
     assert found(page=2, page_size=1) == [first["id"]]
     assert found(created_after=first["created_at"], created_before="2999-01-01T00:00:00Z") == found()
-    for wrong in ({"page": 0}, {"page": "1"}, {"created_after": "yesterday"}, {"tags": "x"}, {"status": 1}):
+    for wrong in ({"page": "1"}, {"page": 1.5}, {"created_after": 7}, {"tags": "x"}, {"status": 1}):
         refused(api.post(f"{FLOWS}/search", wrong), 400, "invalid_request")
+    for wrong in ({"page": 0}, {"page_size": 10**10}, {"created_after": "yesterday"}):
+        error = refused(api.post(f"{FLOWS}/search", wrong), 422, "validation_error")
+        assert [error["details"]["field"]] == [*wrong]
     assert expect(api.post(f"{FLOWS}/search"), 200)["total"] == 2
     api.close()
 

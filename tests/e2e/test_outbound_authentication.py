@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.oidc_server import OidcServer, running_oidc_server
+from statemachines.stand_ins.oidc import OidcServer, running_oidc_server
 from tests.provider import Provider
 from tests.samples import activate, chain, create_configuration, execute, executor, trigger, unique
 from tests.servers import Api, expect

@@ -11,12 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from statemachines.stand_ins.postgres import binaries
 from tests.documents import as_shown, blocks, console, run
 from tests.servers import Server
 from tests.verbs import ROOT, make
 
-GUIDES = ("first-workflow.md", "flows.md", "command-line.md")
-TOURS = [ROOT / "README.md", *(ROOT / "docs" / "guides" / name for name in GUIDES)]
+GUIDES = (
+    "first-workflow.md", "flows.md", "command-line.md", "midaz-and-tracer.md", "order-screening.md",
+    "catalogue-refresh.md",
+)  # fmt: skip
+NEEDS_POSTGRES = pytest.param(
+    ROOT / "docs" / "guides" / "desk-assistant.md",
+    marks=pytest.mark.skipif(
+        binaries() is None and os.environ.get("CI") != "true", reason="PostgreSQL is not installed"
+    ),
+)
+TOURS = [ROOT / "README.md", *(ROOT / "docs" / "guides" / name for name in GUIDES), NEEDS_POSTGRES]
 PASSWORD = re.compile(r"first admin: admin@localhost, password (\S+) \(it is not shown again\)")
 
 

@@ -43,15 +43,12 @@ WAITING = flow(
 
 
 def awaiting(owner: Tenant, run_id: str) -> None:
-    """Return once the run waits for its signal."""
+    """Signal the run as soon as it is seen to wait: that is never too early."""
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if owner.api.get(f"/api/v1/executions/{run_id}").json()["status"] == "running":
-            answer = owner.api.post(f"/api/v1/executions/{run_id}/signals/go", {"value": 7})
-            if answer.status_code == 200:
-                return
-        time.sleep(0.1)
-    raise AssertionError("the run does not wait")
+    while owner.api.get(f"/api/v1/executions/{run_id}").json().get("current_node") != "wait":
+        assert time.monotonic() < deadline, "the run does not wait"
+        time.sleep(0.02)
+    expect(owner.api.post(f"/api/v1/executions/{run_id}/signals/go", {"value": 7}), 200)
 
 
 def test_a_run_has_its_input_its_result_and_its_times(owner: Tenant) -> None:

@@ -1,4 +1,5 @@
-"""Schedules of flows, from the node that makes them (FlowRunner spec d.11)."""
+"""Schedules of flows, from the node that makes them (FlowRunner spec d.11), and of workflows, from the trigger that declares
+them (an extension of Flowker spec g.3). What they start is in tests/faults, for a minute is long."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,8 @@ import pytest
 from tests import runs
 from tests.accounts import Tenant, admin, new_tenant
 from tests.flow_samples import flow
-from tests.servers import expect
+from tests.samples import chain, create_workflow, execute, set_output, trigger, unique
+from tests.servers import Api, expect
 
 
 @pytest.fixture
@@ -52,3 +54,47 @@ def test_seconds_in_a_schedule_are_refused_when_the_flow_is_saved(owner: Tenant)
     answer = owner.api.post("/api/v1/flows/validate", {"definition": definition})
     assert answer.status_code == 422
     assert "seconds" in answer.text
+
+
+def scheduled(schedule: str = "0 0 1 1 *", **data: Any) -> dict[str, Any]:
+    """A workflow that the clock starts."""
+    return chain(
+        trigger("yearly", triggerType="schedule", schedule=schedule, **data), set_output("done", year="new")
+    )
+
+
+def test_a_workflow_with_a_schedule_comes_and_goes_like_any_other(api: Api) -> None:
+    (entry,) = (each for each in api.get("/v1/catalog/triggers").json() if each["id"] == "schedule")
+    assert entry["name"] == "Schedule"
+    data: dict[str, Any] = {"timezone": "Europe/Berlin", "input": {"kind": "yearly", "rate": 1.50}}
+    one = f"/v1/workflows/{create_workflow(api, scheduled(**data))}"
+    for _ in range(2):
+        active = expect(api.post(f"{one}/activate"), 200)
+        given = {"triggerType": "schedule", "schedule": "0 0 1 1 *", **data}
+        assert active["nodes"][0]["data"] == given
+        started = execute(api, one.rpartition("/")[2], {"by": "hand"})
+        assert api.results(started)["finalOutput"] == {"year": "new"}
+        expect(api.post(f"{one}/deactivate"), 200)
+        expect(api.post(f"{one}/draft"), 200)
+    expect(api.post(f"{one}/clone", {"name": unique("clone")}), 201)
+    expect(api.delete(one), 204)
+
+
+@pytest.mark.skip_moto
+@pytest.mark.parametrize(
+    ("data", "fields"),
+    [
+        ({"schedule": "30 0 0 1 1 *"}, ["schedule"]),
+        ({"schedule": "0 0 30 2 *"}, ["schedule"]),
+        ({"schedule": "0 0 L * *", "timezone": "Moon/Crater"}, ["schedule", "timezone"]),
+        ({"input": [1]}, ["input"]),
+        ({"every": "day"}, ["every"]),
+    ],
+)
+def test_a_wrong_schedule_of_a_workflow_is_refused_when_it_is_activated(
+    api: Api, data: dict[str, Any], fields: list[str]
+) -> None:
+    one = f"/v1/workflows/{create_workflow(api, scheduled(**data))}"
+    refusal = expect(api.post(f"{one}/activate"), 422, "FLK-0211")
+    assert list(refusal["fields"]) == [f"/nodes/0/data/{name}" for name in fields]
+    assert expect(api.get(one), 200)["status"] == "draft"

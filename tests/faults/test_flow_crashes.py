@@ -1,12 +1,15 @@
 """Whatever ends the process, runs of flows end after the next start, and every step is there once (FlowRunner spec h, k.4)."""
 
+import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from statemachines.stand_ins.http_service import Answer, Request, json_answer, service
 from tests import runs
 from tests.accounts import Tenant, admin
 from tests.flow_samples import flow
@@ -110,3 +113,57 @@ def test_a_run_that_waits_for_a_signal_still_does_after_a_crash(server: Server) 
     server.start()
     assert runs.ended(by.api, run_id)["result"] == {"x": 1}
     by.api.close()
+
+
+class Model:
+    """A language model that takes its time and asks for a tool, which it is as well, four times. `calls` by path and key."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+
+    def answer(self, request: Request) -> Answer:
+        self.calls.append((request.path, dict(request.headers)["idempotency-key"]))
+        if request.path == "/tool":
+            return json_answer(200, {"found": True})
+        time.sleep(0.5)
+        said = sum(each["role"] == "assistant" for each in json.loads(request.content)["messages"])
+        if said == 4:
+            return json_answer(200, {"choices": [{"message": {"content": "found"}}]})
+        call = {"id": f"c{said}", "function": {"name": "look", "arguments": "{}"}}
+        return json_answer(200, {"choices": [{"message": {"tool_calls": [call]}}]})
+
+    def asked(self) -> list[str]:
+        """The keys of its own calls."""
+        return [key for path, key in self.calls if path != "/tool"]
+
+
+def test_an_agent_goes_on_from_its_checkpoint_after_a_crash(server: Server) -> None:
+    model = Model()
+    with service(model.answer) as url:
+        params = {
+            "api_key": "k",
+            "model": "m",
+            "prompt": "where?",
+            "base_url": url,
+            "tools": [
+                {"name": "look", "node": "http.request", "params": {"url": f"{url}/tool", "method": "POST"}}
+            ],
+        }
+        by = admin(server.url)
+        run_id = runs.start(
+            by.api,
+            runs.create_flow(by, flow({"agent": {"type": "agent", "params": params, "timeout": "2s"}})),
+        )
+        deadline = time.monotonic() + 30
+        while len(model.asked()) < 4:  # the first two, at least, belong to a visit that is over
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        server.kill()
+        server.start()
+        run = runs.ended(by.api, run_id)
+    by.api.close()
+    assert (run["status"], run["result"]["response"], run["result"]["steps"]) == ("completed", "found", 5)
+    asked = Counter(model.asked())
+    assert len(asked) == 5, "a repeated call has the key that it had"
+    assert list(asked.values())[:2] == [1, 1], "what is before the checkpoint is not repeated"
+    assert len({key for path, key in model.calls if path == "/tool"}) == 4

@@ -8,7 +8,7 @@ from flowker.wiring.runs import run_store
 from tests.flow_samples import flow
 from tests.infra.recording import Deployment
 from tests.provider import Provider
-from tests.samples import unique
+from tests.samples import chain, create_configuration, create_workflow, set_output, trigger, unique
 from tests.servers import ADMIN, PASSWORD, Api, expect
 
 LARGE = "x" * 200_000
@@ -103,6 +103,7 @@ def flows(deployment: Deployment, provider: Provider) -> None:
         expect(chief.post("/api/v1/flows/search", {"name_contains": "f"}), 200)
         expect(chief.delete(one), 200)
         assert chief.get(one).status_code == 404
+    expect(chief.post("/api/v1/flows", {"name": "n", "definition": "nodes: ["}), 422)
 
 
 def runs(deployment: Deployment, provider: Provider) -> None:
@@ -135,6 +136,7 @@ def runs(deployment: Deployment, provider: Provider) -> None:
         expect(chief.get(f"/api/v1/executions{query}"), 200)
     cancelled = _start(chief, calling)
     expect(chief.delete(f"/api/v1/executions/{cancelled}"), 200)
+    expect(chief.delete(f"/api/v1/executions/{cancelled}"), 409)
     failing = _start(chief, _flow(chief, {"fails": _transform("throw new Error('no');")}))
     deployment.run(failing)
     aborted = _start(chief, calling)
@@ -177,7 +179,7 @@ def schedules(deployment: Deployment, provider: Provider) -> None:
         deployment.run(_start(api, _flow(api, {"plan": {"type": "cron", "params": params}})))
 
     def due(owner: str, minute: int = 0) -> None:
-        event = {"accountId": owner, "scheduleId": "a", "scheduledFor": f"2027-01-01T00:{minute:02}:00Z"}
+        event = {"ownerId": owner, "scheduleId": "a", "scheduledFor": f"2027-01-01T00:{minute:02}:00Z"}
         deployment.invoke("run_schedule", {**event, "setAt": "2026-01-01T00:00:00.000Z"})
 
     deployment.set_engine("express")  # what is run on it is noted once more
@@ -203,6 +205,40 @@ def schedules(deployment: Deployment, provider: Provider) -> None:
     ):
         deployment.run(_start(tenant, _flow(tenant, {"kept": {"type": "store", "params": params}})))
     expect(chief.delete(f"/api/v1/accounts/{account}"), 200)
+
+
+def leftovers(deployment: Deployment, provider: Provider) -> None:
+    """What is too large for an item, of all that can be deleted or replaced."""
+    api, (chief, _) = deployment.api, _log_in(deployment)
+    large = "x" * 60_000
+    configuration = create_configuration(api, provider.url, headers={"X-Large": large})
+    executor = {
+        "name": unique("executor"),
+        "baseUrl": provider.url,
+        "endpoints": [{"name": "score", "path": "/score", "method": "POST"}],
+        "authentication": {"type": "bearer", "config": {"token": large}},
+    }
+    made = expect(api.post("/v1/executors", executor), 201)["id"]
+    workflow = create_workflow(api, chain(trigger(), set_output("done", note=large)))
+    expect(api.delete(f"/v1/workflows/{workflow}"), 204)
+    expect(api.delete(f"/v1/executors/{made}"), 204)
+    expect(api.delete(f"/v1/provider-configurations/{configuration}"), 204)
+    expect(
+        chief.delete(
+            f"/api/v1/flows/{_flow(chief, {'one': _transform(f'return {len(large)}; // {large}')})}"
+        ),
+        200,
+    )
+    keep = {"operation": "set", "key": "k", "value": "${input.large}", "ttl": "1h"}
+    for params in (keep, keep, {"operation": "get", "key": "k"}):
+        deployment.run(
+            _start(chief, _flow(chief, {"store": {"type": "store", "params": params}}), {"large": LARGE})
+        )
+    swept = []
+    for seconds in (60, 700, 3600, 700):
+        deployment.clock.advance(seconds)
+        swept.append(deployment.invoke("reconcile", {})["swept"])
+    assert swept == [0, 5, 0, 2]
 
 
 def sockets(deployment: Deployment, provider: Provider) -> None:
@@ -281,5 +317,5 @@ def what_time_does(deployment: Deployment, provider: Provider) -> None:
     assert account_store().departed(instant(deployment.clock.now()), 10) == []
 
 
-ACCOUNT_FLOWS = (accounts, secrets, flows, runs, signals, schedules, sockets, what_time_does)
+ACCOUNT_FLOWS = (accounts, secrets, flows, runs, signals, schedules, leftovers, sockets, what_time_does)
 """Each is played on an empty deployment."""

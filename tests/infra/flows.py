@@ -9,12 +9,14 @@ from tests.samples import (
     chain,
     create_configuration,
     create_workflow,
+    edge,
     execute,
     executor,
     payment_validation,
     set_output,
     trigger,
     unique,
+    workflow,
 )
 from tests.servers import Api, expect
 
@@ -250,6 +252,30 @@ def _webhooks(deployment: Deployment, provider: Provider) -> None:
     expect(api.post(f"/v1/webhooks/{unique('nowhere')}", {}), 404)
 
 
+def _schedules(deployment: Deployment, provider: Provider) -> None:
+    """Made, made again while the timer of a failed activation is there, due, told twice, and gone with the activation."""
+    api = deployment.api
+    data = {"triggerType": "schedule", "schedule": "0 0 1 1 *", "input": {"large": "x" * 60_000}}
+    path = f"/{unique('hook')}"
+    taken = activate(api, chain(trigger(path=path, method="POST"), set_output("done", decision="yes")))
+    hook, yearly = trigger("hook", path=path, method="POST"), trigger("yearly", **data)
+    done = set_output("done", decision="yes")
+    ways = [edge(each["id"], "done") for each in (hook, yearly)]
+    one = create_workflow(api, workflow([hook, yearly, done], ways))
+    expect(api.post(f"/v1/workflows/{one}/activate"), 409)
+    expect(api.post(f"/v1/workflows/{taken}/deactivate"), 200)
+    expect(api.post(f"/v1/workflows/{one}/activate"), 200)
+    event = {"ownerId": one, "scheduleId": "yearly", "setAt": "2026-01-01T00:00:00.000Z"}
+    for year in (2027, 2028):
+        due = {**event, "scheduledFor": f"{year}-01-01T00:00:00Z"}
+        started = deployment.invoke("run_schedule", due)["executionId"]
+        assert deployment.invoke("run_schedule", due) == {"executionId": started}
+        deployment.run(started)
+        assert api.results(started)["status"] == "completed"
+    expect(api.post(f"/v1/workflows/{one}/deactivate"), 200)
+    assert deployment.invoke("run_schedule", due) == {"executionId": None}
+
+
 def _lost_executions(deployment: Deployment, provider: Provider) -> None:
     """One that was accepted but never got going, and one whose end nobody told."""
     api = deployment.api
@@ -337,6 +363,7 @@ FLOWS = (
     _failures,
     _cancelled,
     _webhooks,
+    _schedules,
     _lost_executions,
     _express,
     _unused_machines,

@@ -156,7 +156,7 @@ class Template:
         """Of what there is one of."""
         if kind == "bucket":
             (bucket,) = self.of_type("AWS::S3::Bucket")
-            return f"arn:aws:s3:::{bucket}/{rest}"
+            return f"arn:aws:s3:::{bucket}/{rest}" if rest else f"arn:aws:s3:::{bucket}"
         if kind == "key":
             (key,) = self.of_type("AWS::KMS::Key")
             return self._attribute(key, "Arn")

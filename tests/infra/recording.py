@@ -101,7 +101,14 @@ class Recorder:
         return (f"index/{table}/{request['IndexName']}" if "IndexName" in request else f"table/{table}",)
 
     def _s3(self, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-        yield operation, f"bucket/{params['Key']}"
+        match operation:
+            case "ListObjectsV2":
+                yield "ListBucket", "bucket"
+            case "DeleteObjects":
+                for each in params["Delete"]["Objects"]:
+                    yield "DeleteObject", f"bucket/{each['Key']}"
+            case _:
+                yield operation, f"bucket/{params['Key']}"
 
     def _kms(self, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         yield operation, "key", "", json.dumps(params["EncryptionContext"])

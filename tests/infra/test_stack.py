@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -15,6 +17,7 @@ from flowker.adapters.dynamodb.schema import create_table_request
 from flowker.adapters.items import Key
 from flowker.compiler.policy import EXECUTION_SECONDS
 from flowker.http.routes import FALLBACK, ROUTES
+from flowker.model.run import RUN_PREFIX
 from flowker.settings import Settings
 from flowker.settings.variables import VARIABLES
 from infra_cdk.permissions import BARE, PERMISSIONS
@@ -81,8 +84,20 @@ def test_payloads_are_versioned_encrypted_and_private(template: Template) -> Non
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
-    prefixes = {rule["Prefix"] for rule in bucket["LifecycleConfiguration"]["Rules"] if "Prefix" in rule}
-    assert prefixes == {keys.blob(keys.execution(""), "").split("/")[0] + "/"}
+
+
+def test_payloads_of_runs_expire_after_the_runs_and_all_others_stay(template: Template) -> None:
+    (bucket,) = template.of_type("AWS::S3::Bucket").values()
+    expiring = [each for each in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in each]
+    (rule,) = expiring
+    run, workflow_execution = keys.execution(f"{RUN_PREFIX}{uuid4()}"), keys.execution(str(uuid4()))
+    assert keys.folder(run).startswith(rule["Prefix"])
+    for kept in (workflow_execution, keys.entry("account-1", "k"), keys.revision("ab"), keys.workflow("1")):
+        assert not keys.folder(kept).startswith(rule["Prefix"])
+    longest = timedelta(days=Settings().retention_days, seconds=Settings().longest_run)
+    assert timedelta(days=rule["ExpirationInDays"]) >= longest + timedelta(
+        days=2
+    )  # as late as DynamoDB may be
 
 
 def test_every_log_is_encrypted_and_ends(template: Template) -> None:

@@ -65,6 +65,21 @@ def test_a_blob_that_was_never_put_is_a_key_error(blobs: Blobs) -> None:
         blobs.get("nothing")
 
 
+def test_a_blob_or_a_folder_is_deleted_and_nothing_beside_it(blobs: Blobs) -> None:
+    kept = ["t/R/10/a", "t/R/10", "t/R", "t/R/1ü/a", "t/S/1/a"]
+    for key in ["t/R/1/a", "t/R/1/ü", "t/R/1/deeper/b", "t/T/1", *kept]:
+        blobs.put(key, b"1")
+    for _ in range(2):
+        blobs.delete("t/R/1/")
+        blobs.delete("t/T/1")
+    for key in ["t/R/1/a", "t/R/1/ü", "t/R/1/deeper/b", "t/T/1"]:
+        with pytest.raises(KeyError):
+            blobs.get(key)
+    assert [blobs.get(key) for key in kept] == [b"1"] * len(kept)
+    blobs.put("t/T/1", b"2")
+    assert blobs.get("t/T/1") == b"2"
+
+
 # --- ciphers ---------------------------------------------------------------------------------------------------------
 
 
@@ -207,6 +222,18 @@ def test_s3_under_load_is_an_unavailable_store(aws_session: boto3.Session) -> No
         stub.add_client_error("get_object", service_error_code="InternalError", http_status_code=500)
         with pytest.raises(StoreUnavailable):
             blobs.get("a")
+        stub.add_client_error("list_objects_v2", service_error_code="SlowDown", http_status_code=503)
+        with pytest.raises(StoreUnavailable):
+            blobs.delete("a")
+
+
+def test_an_object_that_s3_leaves_where_it_is_is_an_unavailable_store(aws_session: boto3.Session) -> None:
+    client = aws_session.client("s3")
+    with Stubber(client) as stub:
+        stub.add_response("list_objects_v2", {"Contents": [{"Key": "a/b"}]})
+        stub.add_response("delete_objects", {"Errors": [{"Key": "a/b", "Code": "InternalError"}]})
+        with pytest.raises(StoreUnavailable):
+            S3Blobs(client, "bucket").delete("a/")
 
 
 def test_a_refused_permission_is_no_missing_blob(aws_session: boto3.Session) -> None:

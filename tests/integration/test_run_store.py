@@ -100,7 +100,7 @@ def test_a_run_is_read_with_its_input_and_the_steps_asked_for_in_one_request(
 ) -> None:
     new = started(store, {"price": Decimal("1.10")})
     first = step("1", {"big": "x" * 100_000}, shared={"a": 1}, state={"until": "later"}, child="exec-2")
-    store.record(store.load(new.id, ["1"]), Recording(first, [line("one")], node=("two", "base")))
+    store.record(store.load(new.id, ["1"]), Recording([first], [line("one")], node=("two", "base")))
     watched = WatchedTable(table)
     state = ItemRunStore(watched, blobs).load(new.id, [START, "1", "2"])
     assert watched.requests == (1, 0, 0)
@@ -149,9 +149,9 @@ def test_an_idempotency_key_starts_one_run(store: ItemRunStore) -> None:
 def test_a_step_is_recorded_once(store: ItemRunStore) -> None:
     new = started(store)
     state = store.load(new.id, ())
-    store.record(state, Recording(step("1", {"first": True}), [line("first")]))
+    store.record(state, Recording([step("1", {"first": True})], [line("first")]))
     with pytest.raises(AlreadyRecorded):
-        store.record(state, Recording(step("1", {"second": True}), [line("second")]))
+        store.record(state, Recording([step("1", {"second": True})], [line("second")]))
     assert store.values(new.id, ["1"]) == {"1": {"first": True}}
     assert [event.message for event in store.events(new.id, 0)] == ["Execution started", "first"]
 
@@ -161,9 +161,9 @@ def test_events_of_branches_that_meet_are_numbered_without_gaps(
 ) -> None:
     new = started(store)
     state = store.load(new.id, ())
-    other = Recording(step("1.1.1", 2), [line("right 1"), line("right 2")])
+    other = Recording([step("1.1.1", 2)], [line("right 1"), line("right 2")])
     interrupted = InterruptedTable(table, before_write=[lambda: store.record(state, other)])
-    ItemRunStore(interrupted, blobs).record(state, Recording(step("1.0.1", 1), [line("left")]))
+    ItemRunStore(interrupted, blobs).record(state, Recording([step("1.0.1", 1)], [line("left")]))
     store.tell(new.id, [line("besides")])
     told = [(event.sequence, event.message) for event in store.events(new.id, 0)]
     assert told == [(1, "Execution started"), (2, "right 1"), (3, "right 2"), (4, "left"), (5, "besides")]
@@ -176,7 +176,7 @@ def test_events_of_branches_that_meet_are_numbered_without_gaps(
 def test_the_last_step_ends_the_run(store: ItemRunStore) -> None:
     new = started(store)
     store.record(
-        store.load(new.id, ()), Recording(step("1", {"x": 1}), [line("end")], outcome=DONE, result_of="1")
+        store.load(new.id, ()), Recording([step("1", {"x": 1})], [line("end")], outcome=DONE, result_of="1")
     )
     state = store.load(new.id, ())
     assert state.execution.outcome == DONE
@@ -185,7 +185,7 @@ def test_the_last_step_ends_the_run(store: ItemRunStore) -> None:
     with pytest.raises(ExecutionEnded):
         store.tell(new.id, [line("late")])
     with pytest.raises(ExecutionEnded):
-        store.record(state, Recording(step("2", 1)))
+        store.record(state, Recording([step("2", 1)]))
     assert len(store.events(new.id, 0)) == 2
 
 
@@ -208,7 +208,7 @@ def test_whoever_ends_a_run_tells_it(
 ) -> None:
     new = started(store)
     state = store.load(new.id, ())
-    step_before = Recording(step("1", 1), [line("meanwhile")], node=("two", "base"))
+    step_before = Recording([step("1", 1)], [line("meanwhile")], node=("two", "base"))
     interrupted = InterruptedTable(table, before_write=[lambda: store.record(state, step_before)])
     assert ItemRunStore(interrupted, blobs).finish(new.id, outcome)
     assert not store.finish(new.id, DONE)
@@ -243,7 +243,7 @@ def test_unfinished_runs_are_found_and_no_list_of_workflows_has_them(
     table: Table, blobs: MemoryBlobs, store: ItemRunStore
 ) -> None:
     first, second, third = (started(store, started_at=instant(number)) for number in (1, 2, 3))
-    store.record(store.load(second.id, ()), Recording(step("1", 1)))
+    store.record(store.load(second.id, ()), Recording([step("1", 1)]))
     store.finish(third.id, DONE)
     query = PageQuery(10, "startedAt", ascending=True, where={"status": ["pending", "running"]})
     assert [each.id for each in store.list(query).items] == [first.id, second.id]
@@ -270,7 +270,7 @@ def test_a_run_inside_another_one_needs_it_to_run(store: ItemRunStore) -> None:
 
 def test_a_step_may_begin_another_leg(store: ItemRunStore) -> None:
     new = started(store)
-    store.record(store.load(new.id, ()), Recording(step("1", 1), leg=1))
+    store.record(store.load(new.id, ()), Recording([step("1", 1)], leg=1))
     assert store.get(new.id).leg == 1
 
 
@@ -278,17 +278,17 @@ def test_entries_change_with_the_step_that_changes_them(store: ItemRunStore) -> 
     new = started(store)
     added = EntryChange("k", 0, Entry("k", {"n": Decimal("0.5")}, 1, 2_000_000_000))
     other = EntryChange("a/b", 0, Entry("a/b", [1], 1))
-    store.record(store.load(new.id, ()), Recording(step("1", 1), changes=[added, other]))
+    store.record(store.load(new.id, ()), Recording([step("1", 1)], changes=[added, other]))
     assert store.entry("account-1", "k") == added.after
     assert store.entry("account-2", "k") is None
     assert store.entries("account-1") == [other.after, added.after]
     state = store.load(new.id, ())
     with pytest.raises(EntryChanged):
-        store.record(state, Recording(step("2", 1), changes=[added]))
+        store.record(state, Recording([step("2", 1)], changes=[added]))
     with pytest.raises(EntryChanged):
-        store.record(state, Recording(step("2", 1), changes=[EntryChange("k", 2, None)]))
+        store.record(state, Recording([step("2", 1)], changes=[EntryChange("k", 2, None)]))
     assert store.steps(new.id, ["2"]) == {}
-    store.record(state, Recording(step("2", 1), changes=[EntryChange("k", 1, None)]))
+    store.record(state, Recording([step("2", 1)], changes=[EntryChange("k", 1, None)]))
     assert store.entry("account-1", "k") is None
 
 
@@ -298,7 +298,7 @@ def added_entries(store: ItemRunStore, account_id: str, names: range) -> None:
     for number, name in enumerate(names, 1):
         value = "x" * (70_000 if name == 3 else 1)
         change = EntryChange(f"k{name}", 0, Entry(f"k{name}", value, 1))
-        store.record(store.load(new.id, ()), Recording(step(f"{number}"), changes=[change]))
+        store.record(store.load(new.id, ()), Recording([step(f"{number}")], changes=[change]))
 
 
 def test_all_entries_of_an_account_are_deleted_and_nobody_elses(store: ItemRunStore) -> None:
@@ -321,7 +321,7 @@ def test_entries_are_read_in_pages_and_without_their_values(store: ItemRunStore)
     new = started(store)
     made = [Entry(key, {"text": key * 100_000}, 1) for key in ("a", "b", "c", "d")]
     changes = [EntryChange(entry.key, 0, entry) for entry in made]
-    store.record(store.load(new.id, ()), Recording(step("1", 1), changes=changes))
+    store.record(store.load(new.id, ()), Recording([step("1", 1)], changes=changes))
     account = new.launch.account_id or ""
     assert store.entries(account, limit=2) == made[:2]
     assert store.entries(account, after="b", limit=5) == made[2:]
@@ -335,7 +335,7 @@ def test_entries_that_live_are_found_behind_pages_of_expired_ones(store: ItemRun
     made = [Entry(f"k{number:03}", number, 1, 1_000 if number < 105 else None) for number in range(120)]
     for start in range(0, len(made), 60):
         changes = [EntryChange(entry.key, 0, entry) for entry in made[start : start + 60]]
-        store.record(store.load(new.id, ()), Recording(step(f"{start + 1}", 1), changes=changes))
+        store.record(store.load(new.id, ()), Recording([step(f"{start + 1}", 1)], changes=changes))
     account = new.launch.account_id or ""
     assert list(LiveEntries(store, account, 2_000.0).all()) == made[105:]
     bare = LiveEntries(store, account, 0.0).all(values=False)
@@ -347,9 +347,9 @@ def test_a_signal_is_heard_by_who_listens_in_any_order(store: ItemRunStore) -> N
         new = started(store)
         assert store.hear(new.id, "go", {"x": 1}) is None
         waiting = step("1", answer={"step": "1", "signal": True})
-        store.record(store.load(new.id, ()), Recording(waiting, awaits="go"))
+        store.record(store.load(new.id, ()), Recording([waiting], awaits="go"))
         with pytest.raises(SignalAwaited):
-            store.record(store.load(new.id, ()), Recording(step("2"), awaits="go"))
+            store.record(store.load(new.id, ()), Recording([step("2")], awaits="go"))
         if token_first:
             listening = store.listen(new.id, "go", "1", "token")
             assert listening is not None
@@ -363,23 +363,23 @@ def test_a_signal_is_heard_by_who_listens_in_any_order(store: ItemRunStore) -> N
         again = store.hear(new.id, "go", {"x": 2})
         assert again is not None
         assert again.body == {"x": 1}
-        store.record(store.load(new.id, ()), Recording(step("2", 1), heard=again))
+        store.record(store.load(new.id, ()), Recording([step("2", 1)], heard=again))
         assert store.signal(new.id, "go") is None
         assert store.hear(new.id, "go", {"x": 1}) is None
 
 
 def test_a_wait_cannot_be_given_up_once_the_signal_came(store: ItemRunStore) -> None:
     new = started(store)
-    store.record(store.load(new.id, ()), Recording(step("1"), awaits="go"))
+    store.record(store.load(new.id, ()), Recording([step("1")], awaits="go"))
     silent = store.signal(new.id, "go")
     store.hear(new.id, "go", {})
     with pytest.raises(EntryChanged):
-        store.record(store.load(new.id, ()), Recording(step("2"), heard=silent))
+        store.record(store.load(new.id, ()), Recording([step("2")], heard=silent))
 
 
 def test_a_run_that_has_ended_hears_nothing(store: ItemRunStore) -> None:
     new = started(store)
-    store.record(store.load(new.id, ()), Recording(step("1"), awaits="go"))
+    store.record(store.load(new.id, ()), Recording([step("1")], awaits="go"))
     store.finish(new.id, CANCELLED)
     assert store.hear(new.id, "go", {}) is None
 
@@ -388,7 +388,7 @@ def test_runs_are_forgotten_with_all_their_items_when_their_time_is_over(
     table: Table, store: ItemRunStore
 ) -> None:
     old, new = started(store), started(store, started_at="2026-04-01T10:00:00.000Z")
-    store.record(store.load(old.id, ()), Recording(step("1", 1), [line("x")], awaits="go"))
+    store.record(store.load(old.id, ()), Recording([step("1", 1)], [line("x")], awaits="go"))
     month = 30 * 24 * 3600
     begun = 1_772_359_200  # 2026-03-01T10:00:00Z
     assert store.forget(begun + month + 59) == 0

@@ -1,10 +1,19 @@
-"""The contract of `ports.schedules.ScheduleStore`, over every home's table (FlowRunner spec d.11)."""
+"""The contract of `ports.schedules.ScheduleStore`, over every home's table, and how schedules of workflows come and go with
+their activation (FlowRunner spec d.11; an extension of Flowker spec g.3)."""
+
+from uuid import uuid4
 
 import pytest
+from pydantic import ValidationError
 
 from flowker.adapters.items import Table
 from flowker.adapters.stores.schedules import ItemScheduleStore
+from flowker.adapters.stores.workflows import ItemWorkflowStore
+from flowker.errors import ChangedConcurrently, InvalidTriggerConfig, WebhookRouteTaken
 from flowker.model.schedule import Fired, Schedule
+from flowker.model.workflow import MOST_ROUTES, MachineType, Workflow, WorkflowStatus
+from tests.fakes import MemoryBlobs, PlainCipher
+from tests.integration.samples import InterruptedTable, WatchedTable, launch, route, workflow
 
 AT = "2026-03-01T10:00:00.000Z"
 OWNER, OTHER = "account-1", "account-2"
@@ -15,10 +24,10 @@ def store(table: Table) -> ItemScheduleStore:
     return ItemScheduleStore(table)
 
 
-def schedule(name: str = "daily", account: str = OWNER, due: str = AT) -> Schedule:
+def schedule(name: str = "daily", owner: str = OWNER, due: str = AT) -> Schedule:
     return Schedule(
         id=name,
-        account_id=account,
+        owner_id=owner,
         flow_id="flow-1",
         cron="0 10 * * *",
         timezone="Europe/Berlin",
@@ -64,13 +73,13 @@ def test_a_schedule_that_was_deleted_is_not_changed(store: ItemScheduleStore) ->
     assert not store.put(schedule(), schedule())
 
 
-def test_an_account_has_its_schedules_in_order(store: ItemScheduleStore) -> None:
+def test_an_owner_has_its_schedules_in_order(store: ItemScheduleStore) -> None:
     for name in ("b", "c", "a"):
         store.put(None, schedule(name))
     store.put(None, schedule("d", OTHER))
-    assert [each.id for each in store.of_account(OWNER)] == ["a", "b", "c"]
-    assert [each.id for each in store.of_account(OTHER)] == ["d"]
-    assert store.of_account("account") == []
+    assert [each.id for each in store.of_owner(OWNER)] == ["a", "b", "c"]
+    assert [each.id for each in store.of_owner(OTHER)] == ["d"]
+    assert store.of_owner("account") == []
 
 
 def test_those_that_are_due_come_first_who_waited_longest(store: ItemScheduleStore) -> None:
@@ -85,3 +94,104 @@ def test_those_that_are_due_come_first_who_waited_longest(store: ItemScheduleSto
     store.put(now, now.model_copy(update={"next_run_at": "2026-03-02T10:00:00.000Z"}))
     store.delete(OTHER, "early")
     assert store.due("2026-03-01T11:00:00.000Z", 10) == [(OWNER, "late")]
+
+
+def test_a_schedule_is_for_one_thing() -> None:
+    both = schedule().model_dump() | {"launch": launch("w").model_dump()}
+    for fields in (both, both | {"launch": None, "flow_id": None}):
+        with pytest.raises(ValidationError):
+            Schedule.model_validate(fields)
+
+
+# --- schedules of workflows ---------------------------------------------------------------------------------------------
+
+
+def workflows(table: Table) -> ItemWorkflowStore:
+    return ItemWorkflowStore(table, MemoryBlobs(), PlainCipher())
+
+
+def drafted(table: Table) -> Workflow:
+    draft = workflow()
+    workflows(table).add(draft)
+    return draft
+
+
+def activated(before: Workflow) -> Workflow:
+    active = {"status": WorkflowStatus.ACTIVE, "launch": launch(before.id), "version": before.version + 1}
+    return before.model_copy(update=active)
+
+
+def deactivated(before: Workflow) -> Workflow:
+    gone = {"status": WorkflowStatus.INACTIVE, "launch": None, "version": before.version + 1}
+    return before.model_copy(update=gone)
+
+
+def of_workflow(owner: Workflow, trigger: str = "nightly") -> Schedule:
+    starts = launch(owner.id).model_copy(update={"entry": trigger, "type": MachineType.EXPRESS})
+    given = {"id": trigger, "owner_id": owner.id, "flow_id": None, "launch": starts}
+    return schedule().model_copy(update=given)
+
+
+def test_an_activation_brings_its_schedules_and_a_deactivation_takes_them(table: Table) -> None:
+    store, draft = ItemScheduleStore(table), drafted(table)
+    one, two = of_workflow(draft), of_workflow(draft, "weekly")
+    hook = route(draft.id, f"/{uuid4()}")
+    active = activated(draft)
+    workflows(table).replace(draft, active, [hook], schedules=[one, two])
+    assert store.get(draft.id, "nightly") == one
+    assert store.of_owner(draft.id) == [one, two]
+    assert (draft.id, "weekly") in store.due(AT, 10)
+    assert store.put(one, one.model_copy(update={"next_run_at": "2026-03-02T10:00:00.000Z"}))
+    workflows(table).replace(active, deactivated(active))
+    assert store.of_owner(draft.id) == []
+    assert store.due("2026-03-03T10:00:00.000Z", 10) == []
+    assert workflows(table).route("POST", hook.path) is None
+
+
+def test_a_workflow_that_is_deleted_leaves_no_schedule(table: Table) -> None:
+    draft = drafted(table)
+    active = activated(draft)
+    workflows(table).replace(draft, active, schedules=[of_workflow(draft)])
+    workflows(table).delete(active)
+    assert ItemScheduleStore(table).of_owner(draft.id) == []
+
+
+def test_an_activation_that_is_refused_makes_no_schedule(table: Table) -> None:
+    first, second = drafted(table), drafted(table)
+    path = f"/{uuid4()}"
+    workflows(table).replace(first, activated(first), [route(first.id, path)])
+    with pytest.raises(WebhookRouteTaken):
+        workflows(table).replace(
+            second, activated(second), [route(second.id, path)], schedules=[of_workflow(second)]
+        )
+    assert ItemScheduleStore(table).of_owner(second.id) == []
+
+
+def test_a_schedule_that_has_removed_itself_keeps_no_workflow_active(table: Table) -> None:
+    draft = drafted(table)
+    active = activated(draft)
+    workflows(table).replace(draft, active, schedules=[of_workflow(draft), of_workflow(draft, "weekly")])
+
+    def removes_itself() -> None:
+        assert ItemScheduleStore(table).delete(draft.id, "nightly")
+
+    slower = workflows(InterruptedTable(table, before_write=[removes_itself]))
+    with pytest.raises(ChangedConcurrently):
+        slower.replace(active, deactivated(active))
+    slower.replace(active, deactivated(active))
+    assert ItemScheduleStore(table).of_owner(draft.id) == []
+
+
+def test_as_many_routes_and_schedules_as_fit_are_stored_and_more_are_refused(table: Table) -> None:
+    watched = WatchedTable(table)
+    draft = drafted(watched)
+    active = activated(draft).model_copy(update={"name": f"renamed {draft.id}"})
+    routes = [route(draft.id, f"/{uuid4()}") for _ in range(MOST_ROUTES // 2)]
+    found = [of_workflow(draft, f"t{number}") for number in range(MOST_ROUTES - len(routes) + 1)]
+    with pytest.raises(InvalidTriggerConfig):
+        workflows(watched).replace(draft, active, routes, schedules=found)
+    workflows(watched).replace(draft, active, routes, schedules=found[1:])
+    assert len(ItemScheduleStore(table).of_owner(draft.id)) == len(found) - 1
+    workflows(watched).replace(active, deactivated(active))
+    assert ItemScheduleStore(table).of_owner(draft.id) == []
+    assert max(watched.writes) <= 100

@@ -36,10 +36,10 @@ def timer(client: EventBridgeSchedulerClient) -> EventBridgeTimer:
     return EventBridgeTimer(client, GROUP, FUNCTION, ROLE)
 
 
-def schedule(name: str = "daily", account: str = "account-1", cron: str = "30 8 * * MON-FRI") -> Schedule:
+def schedule(name: str = "daily", owner: str = "account-1", cron: str = "30 8 * * MON-FRI") -> Schedule:
     return Schedule(
         id=name,
-        account_id=account,
+        owner_id=owner,
         flow_id="flow-1",
         cron=cron,
         timezone="Europe/Berlin",
@@ -69,7 +69,7 @@ def test_a_schedule_calls_the_function_with_where_to_look(
     assert call.pop("setAt") > AT
     assert call == {
         "scheduleId": "daily",
-        "accountId": "account-1",
+        "ownerId": "account-1",
         "scheduledFor": "<aws.scheduler.scheduled-time>",
     }
 
@@ -81,9 +81,9 @@ def test_setting_it_again_replaces_it(client: EventBridgeSchedulerClient, timer:
     assert client.get_schedule(GroupName=GROUP, Name=name)["ScheduleExpression"] == "cron(0 9 1 * ? *)"
 
 
-def test_accounts_do_not_share_names(client: EventBridgeSchedulerClient, timer: EventBridgeTimer) -> None:
-    for name, account in (("daily", "account-1"), ("daily", "account-2"), ("weekly" * 20, "account-1")):
-        timer.set(schedule(name, account))
+def test_owners_do_not_share_names(client: EventBridgeSchedulerClient, timer: EventBridgeTimer) -> None:
+    for name, owner in (("daily", "account-1"), ("daily", "account-2"), ("weekly" * 20, "account-1")):
+        timer.set(schedule(name, owner))
     assert len(names(client)) == 3
     timer.clear("account-2", "daily")
     assert len(names(client)) == 2

@@ -1,5 +1,6 @@
 """What the table on one machine promises beyond the contract: threads, and commits that they share."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -154,3 +155,25 @@ def test_every_range_is_the_one_a_dictionary_finds(
 def shared_table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteTable]:
     with closing(SqliteTable(tmp_path_factory.mktemp("shared") / "flowker.db")) as table:
         yield table
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_has_expired_goes_but_runs_are_left_to_be_forgotten_as_a_whole(
+    sqlite_table: SqliteTable,
+) -> None:
+    times = {"STORE#a": 100, "STORE#b": 101, "STORE#c": None, "TOKEN#1": 99, "EXECUTION#1": 99}
+    for pk, expires in times.items():
+        life = {} if expires is None else {"expires_at": expires}
+        sqlite_table.write([Put(EXECUTIONS, {"pk": pk, "sk": "K", **life})])
+    assert [sqlite_table.expire(100), sqlite_table.expire(100)] == [2, 0]
+    left = sqlite_table.get([Key(EXECUTIONS, pk, "K") for pk in times])
+    assert [item is not None for item in left] == [False, True, True, False, True]
+
+
+def test_what_expires_is_found_by_an_index(sqlite_table: SqliteTable, tmp_path: Path) -> None:
+    statement = "EXPLAIN QUERY PLAN SELECT pk FROM executions WHERE json_extract(item, '$.expires_at') <= 1 "
+    with closing(sqlite3.connect(tmp_path / "flowker.db")) as connection:
+        plan = connection.execute(statement + "AND substr(pk, 1, 10) <> 'EXECUTION#'").fetchall()
+    assert "executions_expires_at" in str(plan)

@@ -26,7 +26,7 @@ def test_a_schema_text_is_the_schema() -> None:
 
 def test_lists_are_sorted_by_id() -> None:
     assert [each.id for each in catalog.providers()] == ["http", "midaz", "s3", "tracer"]
-    assert [each.id for each in catalog.triggers()] == ["webhook"]
+    assert [each.id for each in catalog.triggers()] == ["schedule", "webhook"]
     assert [each.id for each in catalog.executors()] == [
         "http",
         "midaz.create-account",

@@ -51,6 +51,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "executor http": {"method": "GET", "url": "/ping"},
     "executor s3.put-object": {"key": "report.json"},
     "trigger webhook": {"path": "/in", "method": "POST"},
+    "trigger schedule": {"schedule": "0 9 * * MON-FRI"},
 }
 
 AUTH_TYPES = ("none", "api_key", "bearer", "basic", "oidc_client_credentials", "oidc_user")
@@ -239,6 +240,9 @@ RULES: list[Rule] = [
      {"verify_token": "t"}],
      [{"path": GONE}, {"path": ""}, {"path": 1}, {"method": GONE}, {"method": "HEAD"}, {"verify_token": 1},
       {"triggerType": "webhook"}]),
+    rule("trigger schedule", [{"timezone": "Europe/Berlin"}, {"input": {}}, {"input": {"deep": [1]}}],
+     [{"schedule": GONE}, {"schedule": ""}, {"schedule": 1}, {"schedule": "0" * 257}, {"timezone": None},
+      {"input": []}, {"input": None}, {"path": "/in"}, {"triggerType": "schedule"}]),
 ]
 # fmt: on
 

@@ -11,6 +11,7 @@ from flowker.adapters.stores.executor_configurations import ItemExecutorConfigur
 from flowker.adapters.stores.flows import ItemFlowStore
 from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
+from flowker.adapters.stores.schedules import ItemScheduleStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.errors import ChangedConcurrently, StoreUnavailable
 from flowker.model.exact_json import Json
@@ -26,6 +27,7 @@ from flowker.usecases.flow_drafts import FlowDraft
 from flowker.usecases.flows import Flows
 from flowker.usecases.publication import Publication
 from flowker.usecases.references import References
+from flowker.usecases.workflow_schedules import WorkflowTimers
 from flowker.usecases.workflows import Workflows
 from tests.fakes import (
     CountingIds,
@@ -34,8 +36,10 @@ from tests.fakes import (
     MemoryTable,
     PlainCipher,
     RecordingMachines,
+    RecordingTimer,
     ScriptedCompletions,
 )
+from tests.flow_bench import CountedTable
 from tests.flow_samples import chain
 from tests.samples import edge, set_output, trigger, unique
 
@@ -72,7 +76,8 @@ class World:
             ItemProviderConfigurationStore(*parts), ItemExecutorConfigurationStore(*parts)
         )
         activation = Activation(self.store, self.registry, self.machines, self.clock)
-        self.workflows = Workflows(self.store, references, activation, self.clock, ids)
+        timers = WorkflowTimers(ItemScheduleStore(table), RecordingTimer)
+        self.workflows = Workflows(self.store, references, activation, self.clock, ids, timers)
         self.executions = Executions(
             ItemExecutionStore(table, MemoryBlobs()),
             self.store,
@@ -342,3 +347,17 @@ def test_a_flow_back_at_an_older_text_uses_its_machine_again(world: World) -> No
     assert back.launch.machine == flow.launch.machine
     assert [world.after(1.1) for _ in range(4)].count(1) == 1
     assert world.published == [flow.launch.machine]
+
+
+def test_all_flows_that_share_a_machine_are_looked_up_together(world: World) -> None:
+    gone, *others = (stored(world, "a") for _ in range(5))
+    world.flow.delete("account-1", gone.id)
+    table = CountedTable(world.flows.table)
+    flows = ItemFlowStore(table, world.flows.blobs, world.flows.cipher)
+    collection = Collection(world.registry, world.store, flows, [], world.machines, world.clock)
+    world.clock.advance(1.1 * DAY)
+    assert collection.collect() == 0
+    assert table.counts == {"reads": 1}
+    machine = world.registry.get(gone.launch.machine)
+    assert machine is not None
+    assert {use.workflow_id for use in machine.uses} == {each.id for each in others}

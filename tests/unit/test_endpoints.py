@@ -14,6 +14,7 @@ from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.adapters.stores.node_runs import ItemNodeRunStore
 from flowker.adapters.stores.outbox import notice_of
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
+from flowker.adapters.stores.schedules import ItemScheduleStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.model.executor_configuration import ExecutorConfiguration, ExecutorConfigurationStatus
 from flowker.model.graph import Graph
@@ -22,6 +23,7 @@ from flowker.usecases.activation import Activation
 from flowker.usecases.executor_configurations import ExecutorConfigurations
 from flowker.usecases.node_runs import NodeRuns, Task
 from flowker.usecases.references import References
+from flowker.usecases.workflow_schedules import WorkflowTimers
 from flowker.usecases.workflows import Workflows
 from tests.fakes import (
     CountingIds,
@@ -30,6 +32,7 @@ from tests.fakes import (
     MemoryTable,
     PlainCipher,
     RecordingMachines,
+    RecordingTimer,
     ScriptedHttp,
 )
 from tests.integration.samples import WatchedTable, configuration, execution
@@ -57,7 +60,8 @@ class World:
             self.workflow_store, ItemMachineRegistry(self.table), RecordingMachines(), self.clock
         )
         references = References(providers, self.store)
-        self.workflows = Workflows(self.workflow_store, references, activation, self.clock, ids)
+        timers = WorkflowTimers(ItemScheduleStore(self.table), RecordingTimer)
+        self.workflows = Workflows(self.workflow_store, references, activation, self.clock, ids, timers)
         self.provider = configuration(config={"base_url": "https://p.test/base", "auth": BEARER})
         providers.add(self.provider)
 

@@ -9,11 +9,11 @@ import pytest
 from flowker.errors import StoreUnavailable
 from flowker.events import run_schedule
 from flowker.model.instant import instant, moment
-from flowker.usecases import schedules as usecase
+from flowker.usecases.flow_schedules import MOST_SCHEDULES, Wanted
 from flowker.wiring.accounts import accounts
 from flowker.wiring.flows import flows
 from flowker.wiring.runs import run_store, runs
-from flowker.wiring.schedules import schedule_store, schedules
+from flowker.wiring.schedules import flow_schedules, schedule_store, schedules
 from tests.flow_bench import ACCOUNT, FlowBench, Ran
 from tests.flow_nodes import World, problems
 from tests.flow_samples import HELLO, flow
@@ -72,16 +72,16 @@ def test_without_a_flow_id_a_flow_schedules_itself(bench: FlowBench) -> None:
 def test_a_task_that_is_delivered_again_makes_one_schedule() -> None:
     bench = FlowBench(deliveries=3)
     scheduled(bench)
-    assert len(schedules().all(ACCOUNT)) == 1
+    assert len(flow_schedules().all(ACCOUNT)) == 1
     assert len(bench.timer.schedules) == 1
 
 
 def test_a_named_schedule_is_replaced_and_keeps_its_age(bench: FlowBench) -> None:
     scheduled(bench, id="daily", schedule="0 1 * * *")
-    before = schedules().get(ACCOUNT, "daily")
+    before = flow_schedules().get(ACCOUNT, "daily")
     bench.clock.sleep(5)
     scheduled(bench, id="daily", schedule="0 2 * * *")
-    (after,) = schedules().all(ACCOUNT)
+    (after,) = flow_schedules().all(ACCOUNT)
     assert before is not None
     assert (after.cron, after.created_at) == ("0 2 * * *", before.created_at)
     assert [each.cron for each in bench.timer.schedules.values()] == ["0 2 * * *"]
@@ -112,17 +112,17 @@ def test_a_deleted_schedule_runs_no_more(bench: FlowBench) -> None:
 
 def test_a_schedule_of_another_account_does_not_exist(bench: FlowBench) -> None:
     scheduled(bench, id="a")
-    assert schedules().get("account-2", "a") is None
-    assert not schedules().delete("account-2", "a")
-    assert schedules().all("account-2") == []
+    assert flow_schedules().get("account-2", "a") is None
+    assert not flow_schedules().delete("account-2", "a")
+    assert flow_schedules().all("account-2") == []
     assert schedules().fire("account-2", "a", "2026-03-01T10:00:00.000Z", "2026-03-01T09:59:00.000Z") is None
-    assert len(schedules().all(ACCOUNT)) == 1
+    assert len(flow_schedules().all(ACCOUNT)) == 1
 
 
 def test_an_account_has_a_limited_number_of_schedules(bench: FlowBench) -> None:
     scheduled(bench, id="0")
-    (first,) = schedules().all(ACCOUNT)
-    for number in range(1, usecase.MOST_SCHEDULES):
+    (first,) = flow_schedules().all(ACCOUNT)
+    for number in range(1, MOST_SCHEDULES):
         assert schedule_store().put(None, first.model_copy(update={"id": str(number)}))
     ran = cron(bench, schedule=EVERY_MINUTE, id="one-too-many")
     assert ran.error == "an account has at most 100 schedules"
@@ -132,7 +132,7 @@ def test_an_account_has_a_limited_number_of_schedules(bench: FlowBench) -> None:
 def test_a_secret_in_the_payload_is_not_kept(bench: FlowBench) -> None:
     bench.secret("TOKEN", "very secret value")
     scheduled(bench, payload={"token": "${secrets.TOKEN}"})
-    (schedule,) = schedules().all(ACCOUNT)
+    (schedule,) = flow_schedules().all(ACCOUNT)
     assert "very secret value" not in str(schedule.payload)
 
 
@@ -162,10 +162,10 @@ def test_what_turns_out_wrong_is_a_failure_that_is_not_tried_again(
 
 def test_no_schedule_is_stored_that_nobody_would_call_for(bench: FlowBench) -> None:
     bench.timer.unavailable = True
-    wanted = usecase.Wanted(ACCOUNT, "a", bench.create(HELLO), EVERY_MINUTE, "UTC", {})
+    wanted = Wanted(ACCOUNT, "a", bench.create(HELLO), EVERY_MINUTE, "UTC", {})
     with pytest.raises(StoreUnavailable):
-        schedules().schedule(wanted)
-    assert schedules().all(ACCOUNT) == []
+        flow_schedules().schedule(wanted)
+    assert flow_schedules().all(ACCOUNT) == []
 
 
 def test_where_nothing_can_be_scheduled_the_node_says_so() -> None:
@@ -214,7 +214,7 @@ def test_of_the_times_that_nobody_looked_the_first_is_made_up_for(bench: FlowBen
     result = scheduled(bench, id="a")
     assert look(bench, 3600) == 1
     assert look(bench) == 0
-    schedule = schedules().get(ACCOUNT, "a")
+    schedule = flow_schedules().get(ACCOUNT, "a")
     assert schedule is not None
     assert [each.scheduled_for[:19] for each in schedule.fired] == [result["next_run_time"][:19]]
     assert moment(schedule.next_run_at) > bench.clock.now()
@@ -223,10 +223,10 @@ def test_of_the_times_that_nobody_looked_the_first_is_made_up_for(bench: FlowBen
 def test_a_time_that_is_told_twice_starts_one_run(bench: FlowBench) -> None:
     """As EventBridge Scheduler may; and whoever stopped between the start and the note of it starts nothing again."""
     scheduled(bench, id="a")
-    before = schedules().get(ACCOUNT, "a")
+    before = flow_schedules().get(ACCOUNT, "a")
     assert before is not None
     event = {
-        "accountId": ACCOUNT,
+        "ownerId": ACCOUNT,
         "scheduleId": "a",
         "scheduledFor": f"{before.next_run_at[:19]}Z",
         "setAt": before.created_at,
@@ -235,19 +235,19 @@ def test_a_time_that_is_told_twice_starts_one_run(bench: FlowBench) -> None:
     first = run_schedule.handle(event, None)
     assert first["executionId"].startswith("exec-")
     assert run_schedule.handle(event, None) == first
-    after = schedules().get(ACCOUNT, "a")
+    after = flow_schedules().get(ACCOUNT, "a")
     assert after is not None
     assert schedule_store().put(after, before)
     assert look(bench) == 1
     assert len(started()) == 1
-    current = schedules().get(ACCOUNT, "a")
+    current = flow_schedules().get(ACCOUNT, "a")
     assert current is not None
     assert [each.execution_id for each in current.fired] == [first["executionId"]]
 
 
 def test_a_time_that_was_taken_before_the_schedule_changed_starts_nothing(bench: FlowBench) -> None:
     scheduled(bench, id="a")
-    before = schedules().get(ACCOUNT, "a")
+    before = flow_schedules().get(ACCOUNT, "a")
     assert before is not None
     assert look(bench, 60) == 1
     scheduled(bench, id="a", payload={"name": "Bob"})
@@ -259,7 +259,7 @@ def test_a_schedule_remembers_its_latest_runs_only(bench: FlowBench) -> None:
     scheduled(bench, id="a")
     for _ in range(12):
         assert look(bench, 60) == 1
-    schedule = schedules().get(ACCOUNT, "a")
+    schedule = flow_schedules().get(ACCOUNT, "a")
     assert schedule is not None
     assert len(schedule.fired) == 10
     assert [each.scheduled_for for each in schedule.fired] == sorted(
@@ -270,20 +270,20 @@ def test_a_schedule_remembers_its_latest_runs_only(bench: FlowBench) -> None:
 def test_runs_that_have_expired_are_not_shown(bench: FlowBench) -> None:
     scheduled(bench, id="a")
     look(bench, 60)
-    schedule = schedules().get(ACCOUNT, "a")
+    schedule = flow_schedules().get(ACCOUNT, "a")
     assert schedule is not None
-    assert len(schedules().latest(schedule)) == 1
+    assert len(flow_schedules().latest(schedule)) == 1
     bench.finish(schedule.fired[0].execution_id)
     bench.clock.sleep(100 * 86_400)
     assert run_store().forget(int(bench.clock.now().timestamp())) > 0
-    assert schedules().latest(schedule) == []
+    assert flow_schedules().latest(schedule) == []
 
 
 def test_a_schedule_whose_flow_is_gone_removes_itself(bench: FlowBench) -> None:
     flow_id = scheduled(bench, id="a")["flow_id"]
     flows().delete(ACCOUNT, flow_id)
     assert look(bench, 60) == 0
-    assert schedules().all(ACCOUNT) == []
+    assert flow_schedules().all(ACCOUNT) == []
     assert bench.timer.schedules == {}
 
 
@@ -302,22 +302,22 @@ def test_a_deletion_that_broke_off_can_be_repeated(bench: FlowBench) -> None:
     scheduled(bench, id="a")
     bench.timer.unavailable = True
     with pytest.raises(StoreUnavailable):
-        schedules().delete(ACCOUNT, "a")
+        flow_schedules().delete(ACCOUNT, "a")
     bench.timer.unavailable = False
-    assert schedules().delete(ACCOUNT, "a")
+    assert flow_schedules().delete(ACCOUNT, "a")
 
 
 def test_a_schedule_that_cannot_be_run_keeps_no_other_from_its_turn(bench: FlowBench) -> None:
     for name in ("a", "b"):
         scheduled(bench, id=name)
-    gone = schedules().get(ACCOUNT, "a")
+    gone = flow_schedules().get(ACCOUNT, "a")
     assert gone is not None
-    flows().delete(ACCOUNT, gone.flow_id)
+    flows().delete(ACCOUNT, str(gone.flow_id))
     bench.timer.unavailable = True
     assert look(bench, 60) == 1
     bench.timer.unavailable = False
     assert look(bench) == 0
-    assert [each.id for each in schedules().all(ACCOUNT)] == ["b"]
+    assert [each.id for each in flow_schedules().all(ACCOUNT)] == ["b"]
 
 
 def test_an_account_leaves_no_schedules_behind(bench: FlowBench) -> None:
@@ -325,5 +325,5 @@ def test_an_account_leaves_no_schedules_behind(bench: FlowBench) -> None:
     scheduled(bench, id="a")
     for clear in accounts().cascades:
         clear(ACCOUNT)
-    assert schedules().all(ACCOUNT) == []
+    assert flow_schedules().all(ACCOUNT) == []
     assert bench.timer.schedules == {}

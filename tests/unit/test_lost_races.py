@@ -10,6 +10,7 @@ from flowker import errors
 from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
 from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
+from flowker.adapters.stores.schedules import ItemScheduleStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
@@ -17,8 +18,9 @@ from flowker.model.workflow import MachineType
 from flowker.usecases.activation import Activation
 from flowker.usecases.provider_configurations import ProviderConfigurations
 from flowker.usecases.references import References
+from flowker.usecases.workflow_schedules import WorkflowTimers
 from flowker.usecases.workflows import Workflows
-from tests.fakes import CountingIds, ManualClock, MemoryBlobs, MemoryTable, PlainCipher
+from tests.fakes import CountingIds, ManualClock, MemoryBlobs, MemoryTable, PlainCipher, RecordingTimer
 
 
 class InterruptingClock(ManualClock):
@@ -69,7 +71,10 @@ class World:
         configurations = ItemProviderConfigurationStore(table, blobs, cipher)
         executors = ItemExecutorConfigurationStore(table, blobs, cipher)
         activation = Activation(store, ItemMachineRegistry(table), NoMachines(), ManualClock())
-        self.workflows = Workflows(store, References(configurations, executors), activation, self.clock, ids)
+        self.timer = RecordingTimer()
+        timers = WorkflowTimers(ItemScheduleStore(table), lambda: self.timer)
+        references = References(configurations, executors)
+        self.workflows = Workflows(store, references, activation, self.clock, ids, timers)
         self.configurations = ProviderConfigurations(configurations, self.clock, ids)
 
 

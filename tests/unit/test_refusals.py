@@ -27,7 +27,6 @@ CHANGES_NOTHING = {
     "/api/v1/flows/validate",
     "/api/v1/flows/search",
     "/api/v1/executions/{execution_id}/ws-ticket",
-    "/api/v1/executions/{execution_id}/signals/{key}",
 }
 """Routes that only look at what they are sent, or change nothing that the trail keeps."""
 

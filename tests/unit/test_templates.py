@@ -11,6 +11,7 @@ import pytest
 from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
 from flowker.adapters.stores.machines import ItemMachineRegistry
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
+from flowker.adapters.stores.schedules import ItemScheduleStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.catalog.entries import Parameters, Template, document, text
 from flowker.catalog.registry import CATALOG
@@ -30,8 +31,17 @@ from flowker.model.provider import ProviderConfiguration, ProviderConfigurationS
 from flowker.usecases.activation import Activation
 from flowker.usecases.references import References
 from flowker.usecases.templates import Templates
+from flowker.usecases.workflow_schedules import WorkflowTimers
 from flowker.usecases.workflows import Workflows
-from tests.fakes import CountingIds, ManualClock, MemoryBlobs, MemoryTable, PlainCipher, RecordingMachines
+from tests.fakes import (
+    CountingIds,
+    ManualClock,
+    MemoryBlobs,
+    MemoryTable,
+    PlainCipher,
+    RecordingMachines,
+    RecordingTimer,
+)
 from tests.integration.samples import configuration
 
 ID = "tracer-midaz-validation"
@@ -58,6 +68,7 @@ class World:
             Activation(store, ItemMachineRegistry(table), RecordingMachines(), ManualClock()),
             ManualClock(),
             CountingIds(),
+            WorkflowTimers(ItemScheduleStore(table), RecordingTimer),
         )
         self.tracer = self.configured("tracer", TRACER)
         self.midaz = self.configured("midaz", MIDAZ)

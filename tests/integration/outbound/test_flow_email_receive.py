@@ -6,17 +6,13 @@ from typing import Any
 import pytest
 
 from flowker.nodes.flow.base import FlowFailure
+from statemachines.stand_ins.mail import PASSWORD, USER, Mailbox, Stored, imap_server
 from tests.flow_nodes import World
 from tests.integration.outbound.mail_servers import (
     HOST,
-    PASSWORD,
-    USER,
     Certificates,
-    Mailbox,
-    Stored,
     at,
     certificates,
-    imap_server,
     mail,
     scripted,
 )

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from statemachines.stand_ins.mail import PASSWORD, USER, smtp_server
+from statemachines.stand_ins.ports import free_port
 from tests.flow_bench import FlowBench, Ran
 from tests.flow_samples import flow
-from tests.integration.outbound.mail_servers import PASSWORD, USER, free_port, smtp_server
 
 
 def run(port: int, password: str = PASSWORD) -> Ran:

@@ -9,18 +9,15 @@ from typing import Any
 import pytest
 
 from flowker.nodes.flow.base import Done, FlowFailure
+from statemachines.stand_ins.mail import PASSWORD, USER, Received, smtp_server
+from statemachines.stand_ins.ports import free_port
 from tests.flow_nodes import World
 from tests.integration.outbound.mail_servers import (
     HOST,
-    PASSWORD,
-    USER,
     Certificates,
-    Received,
     certificates,
-    free_port,
     mail,
     scripted,
-    smtp_server,
 )
 
 CLEAR = "mail failed: the mail server offers no TLS, and credentials are not sent in clear"

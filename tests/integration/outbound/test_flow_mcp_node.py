@@ -148,7 +148,8 @@ NOTED: tuple[int, bytes, dict[str, str]] = (202, b"", {})
         ((200, b"data: {\n\ndata: x", EVENTS), "the answer is no answer in JSON-RPC"),
         ((200, b'"' + b"x" * 1_100_000 + b'"', JSON), "the answer is larger than 1 MiB"),
         ((404, b"gone", {}), "status 404"),
-        ((200, b'{"id":2,"error":"odd"}', JSON), "error None: "),
+        ((200, b'{"id":2,"error":"odd"}', JSON), "MCP error: "),
+        ((200, b'{"id":2,"error":{"code":[],"message":5}}', JSON), "MCP error: "),
     ],
 )
 def test_an_answer_that_is_none_is_a_failure(
@@ -186,6 +187,13 @@ def test_all_pages_of_a_list_are_read(provider: ProviderServer, http: OutboundHt
     provider.behaviours["/"] = answers(HELLO, NOTED, *pages)
     assert asked(http, provider.url("/"), operation="listTools") == {"tools": [{"name": "a"}, {"name": "b"}]}
     assert json.loads(provider.received[3].body)["params"] == {"cursor": "x"}
+
+
+def test_a_list_that_is_none_is_a_failure(provider: ProviderServer, http: OutboundHttp) -> None:
+    provider.behaviours["/"] = answers(HELLO, NOTED, (200, b'{"id":2,"result":{"tools":5}}', JSON))
+    assert (
+        failure(http, provider.url("/"), operation="listTools").message == "MCP error: the answer has no list"
+    )
 
 
 def test_a_list_without_end_is_a_failure(provider: ProviderServer, http: OutboundHttp) -> None:

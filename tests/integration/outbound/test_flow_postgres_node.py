@@ -23,8 +23,8 @@ from flowker.model.outbound import CallFailed, CallTimedOut
 from flowker.model.sql import SqlStatement
 from flowker.nodes.flow import filters
 from flowker.nodes.flow.base import Done, FlowFailure
+from statemachines.stand_ins.postgres import PASSWORD, Postgres, asked, client
 from tests.flow_nodes import World
-from tests.postgres import PASSWORD, Postgres, asked, client
 
 SELECT_1 = SqlStatement("SELECT 1")
 

@@ -15,10 +15,11 @@ import pytest
 from flowker.adapters.destinations import Destinations
 from flowker.adapters.outbound_http import OutboundHttp
 from flowker.model.outbound import CallFailed, CallFailedForNow, OutboundRequest, OutboundResponse
+from statemachines.stand_ins.http_service import Answer
+from statemachines.stand_ins.oidc import DISCOVERY, OidcServer, running_oidc_server
 from tests.fakes import ManualClock
 from tests.integration.outbound.calls import BEARER, client, fails_for_good, fails_for_now, get, post, resolve
 from tests.integration.outbound.provider_server import Call, ProviderServer
-from tests.oidc_server import DISCOVERY, OidcServer, running_oidc_server
 
 
 @pytest.fixture
@@ -435,7 +436,7 @@ def test_an_answer_of_the_token_endpoint_is_bounded(world: World) -> None:
 
 
 def test_absurd_nesting_is_no_token(world: World) -> None:
-    world.oidc.scripted.append((200, b"[" * 60_000, {}))
+    world.oidc.scripted.append(Answer(200, b"[" * 60_000))
     assert "JSON" in fails_for_good(world.http, world.request(world.auth()))
 
 

@@ -754,6 +754,12 @@ class InvalidFlow(Unprocessable):
     code = "FLR-0201"
 
 
+class InvalidSearch(Unprocessable):
+    """A condition or a page of a search for flows has a value that cannot be accepted."""
+
+    code = "FLR-0202"
+
+
 class RunNotFound(NotFound):
     """The account has no such execution."""
 

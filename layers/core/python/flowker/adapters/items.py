@@ -178,6 +178,10 @@ class Blobs(Protocol):
         """Raises `KeyError`."""
         ...
 
+    def delete(self, start: str) -> None:
+        """Delete all whose keys begin so: `start` is a whole key, or a folder and ends in `/`. Repeating it changes nothing."""
+        ...
+
 
 class Cipher(Protocol):
     """Encryption at rest, bound to a context: what was sealed for one thing cannot be opened for another."""

@@ -72,9 +72,32 @@ def sort_end(value: str) -> str:
     return f"{value}\x02"
 
 
-def blob(owner: Key, digest: str) -> str:
-    """Where a large payload of an item lives; the table's name comes first, so that a life can be set by prefix."""
-    return f"{owner.table}/{owner.pk.replace('#', '/')}/{digest}"
+def folder(owner: Key) -> str:
+    """Where the large payloads of a partition live; the table's name comes first, so that a life can be set by prefix."""
+    return f"{owner.table}/{owner.pk.replace('#', '/')}/"
+
+
+def blob(owner: Key, name: str) -> str:
+    """Where a large payload of an item lives."""
+    return f"{folder(owner)}{name}"
+
+
+LEFTOVERS = "LEFTOVERS#"
+"""What the partition keys of leftovers start with; a shard follows."""
+
+
+def leftovers_of(shard: str) -> str:
+    """A partition of blobs that are to be deleted."""
+    return f"{LEFTOVERS}{shard}"
+
+
+def leftover(blob: str, due: int) -> Key:
+    return Key(EXECUTIONS, leftovers_of(shard(blob)), f"{leftover_sort(due)}{blob}")
+
+
+def leftover_sort(due: int) -> str:
+    """Sorts like the time, and before what is due then."""
+    return f"{due:011d}#"
 
 
 def workflow(workflow_id: str) -> Key:
@@ -112,11 +135,11 @@ def flow_text(flow_id: str, number: int) -> Key:
 
 
 SCHEDULES = "SCHEDULES#"
-"""What the partition keys of accounts' schedules start with; the accounts' ids follow."""
+"""What the partition keys of schedules start with; the ids of their owners follow, accounts and workflows."""
 
 
-def schedule(account_id: str, schedule_id: str) -> Key:
-    return Key(DEFINITIONS, f"{SCHEDULES}{account_id}", schedule_id)
+def schedule(owner_id: str, schedule_id: str) -> Key:
+    return Key(DEFINITIONS, f"{SCHEDULES}{owner_id}", schedule_id)
 
 
 MACHINES = "MACHINE#"
@@ -186,8 +209,12 @@ def attempts(what: str, window: int) -> Key:
     return Key(EXECUTIONS, f"ATTEMPTS#{sha256(what.encode()).hexdigest()}", str(window))
 
 
+EXECUTION = "EXECUTION#"
+"""What the partition keys of executions and runs start with; their ids follow."""
+
+
 def execution(execution_id: str) -> Key:
-    return Key(EXECUTIONS, f"EXECUTION#{execution_id}", "META")
+    return Key(EXECUTIONS, f"{EXECUTION}{execution_id}", "META")
 
 
 def execution_input(execution_id: str) -> Key:

@@ -80,11 +80,14 @@ def ended(late: Event, server: MailServer, protocol: str) -> CallFailedForNow:
     return CallFailedForNow(f"mail failed: the server's answer is not valid {protocol} or ended early")
 
 
-def said(server: MailServer, words: object) -> str:
-    """A server's own words, without what it was told in confidence."""
-    text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
-    text = "".join(sign if sign.isprintable() else " " for sign in text)
-    return Redactor([server.password]).text(text)[:_MOST_SAID].strip()
+def said(server: MailServer, words: bytes | str) -> str:
+    """A server's own words, without what it was told in confidence. They may show secrets that are not known here, and half of
+    one would not be recognized later: so many words are not cut but left out."""
+    text = words.decode(errors="replace") if isinstance(words, bytes) else words
+    if len(text) > _MOST_SAID:
+        return "for a reason too long to be repeated"
+    text = Redactor([server.password]).text(text)
+    return "".join(sign if sign.isprintable() else " " for sign in text).strip()
 
 
 def _connected(destinations: Destinations, server: MailServer, deadline: Deadline) -> socket.socket:

@@ -36,10 +36,15 @@ def fetch(
             return _fetched(open_link, tls, query)
         except imaplib.IMAP4.abort:
             raise ended(open_link.late, server, "IMAP") from None
+        except _Refused as refused:
+            raise MailRefused(f"mail refused: {said(server, refused.words)}") from None
         except imaplib.IMAP4.error as error:
-            if open_link.late.is_set() or "got more than" in str(error):
+            if open_link.late.is_set():
+                raise ended(open_link.late, server, "IMAP") from None
+            if "got more than" in str(error):
                 raise AnswerTooLarge from None
-            raise MailRefused(f"mail refused: {said(server, error)}") from None
+            # Its text quotes the server in a way of its own, in which secrets would not be recognized.
+            raise MailRefused("mail refused: the server does not accept what is asked") from None
         except OSError:
             raise  # a certificate that is not trusted is a ValueError too
         except ValueError:
@@ -61,6 +66,14 @@ def _fetched(open_link: Link, tls: Tls, query: MailQuery) -> list[FetchedMail]:
         return mails
     finally:
         _close(session)
+
+
+class _Refused(Exception):
+    """The server said no."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
 
 
 class _Session(imaplib.IMAP4):
@@ -182,7 +195,7 @@ def _one(session: _Session, uid: int, most: int) -> Iterator[FetchedMail]:
         content = literal if literal is not None else _quoted_content(about)
         if _number(about, b"UID") != uid or content is None:
             continue  # told unasked, of another mail
-        flags = re.search(rb"FLAGS \(([^)]*)\)", about)
+        flags = re.search(rb"FLAGS \(([^()]*)\)", about)
         size = _number(about, b"RFC822.SIZE") or len(content)
         yield FetchedMail(
             uid=uid,
@@ -198,13 +211,15 @@ def _one(session: _Session, uid: int, most: int) -> Iterator[FetchedMail]:
 
 def _groups(answer: Sequence[object]) -> Iterator[tuple[bytes, bytes | None]]:
     """What a FETCH says of each mail, and the literal in it."""
-    about, literal = b"", None
+    about: list[bytes] = []
+    literal: bytes | None = None
     for part in answer:
         if isinstance(part, tuple):
-            about, literal = about + part[0], part[1]
+            about.append(part[0])
+            literal = part[1]
         elif isinstance(part, bytes):
-            yield about + part, literal
-            about, literal = b"", None
+            yield b"".join((*about, part)), literal
+            about, literal = [], None
 
 
 def _quoted_content(about: bytes) -> bytes | None:
@@ -228,10 +243,10 @@ def _arrived(about: bytes) -> datetime | None:
 
 
 def _answered(answer: tuple[str, Sequence[object]]) -> Sequence[object]:
-    """Raises `MailRefused`."""
+    """Raises `_Refused`."""
     kind, parts = answer
     if kind != "OK":
-        raise imaplib.IMAP4.error(_text(parts))
+        raise _Refused(_text(parts))
     return parts
 
 

@@ -104,13 +104,22 @@ def _secure(session: _Session, open_link: Link, tls: Tls) -> None:
 
 def _log_in(session: _Session, server: MailServer) -> None:
     if "PLAIN" not in session.esmtp_features.get("auth", "").upper().split():
-        session.login(server.username, server.password)
+        _log_in_otherwise(session, server)
         return
     # Not left to smtplib, which knows ASCII only.
     pair = b64encode(f"\0{server.username}\0{server.password}".encode()).decode()
     code, reply = session.docmd("AUTH", f"PLAIN {pair}")
     if code != _ACCEPTED:
         raise smtplib.SMTPAuthenticationError(code, reply)
+
+
+def _log_in_otherwise(session: _Session, server: MailServer) -> None:
+    try:
+        session.login(server.username, server.password)
+    except UnicodeEncodeError:
+        raise CallFailed("mail failed: the server takes no credentials beyond ASCII") from None
+    except ValueError:  # a challenge that is not base64
+        raise smtplib.SMTPServerDisconnected from None
 
 
 def _leave(session: _Session) -> None:

@@ -21,6 +21,7 @@ _CONTROL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _CANCELED = "57014"
+_STATE = re.compile("[0-9A-Z]{5}")
 _MOST_SAID = 500
 """Characters of the server's message."""
 
@@ -103,7 +104,8 @@ def _failures_fit_for_users(deadline: Deadline, what: str) -> Iterator[None]:
 
 
 def _refused(said: Mapping[str, str], deadline: Deadline, what: str) -> CallFailed:
-    state = said.get("C", "XX000")
+    state = said.get("C", "")
+    state = state if _STATE.fullmatch(state) else "XX000"
     if state == _CANCELED:
         return CallTimedOut(f"timed out after {deadline.seconds:g} s")
     if state.startswith("28"):

@@ -3,6 +3,7 @@
 Built on the driver's core, whose own `execute` neither bounds rows nor tells the types of arguments.
 """
 
+import re
 from collections.abc import Sequence
 from struct import iter_unpack, pack, unpack_from
 from typing import Any
@@ -20,7 +21,12 @@ MAX_ROWS = 1000
 MAX_BYTES = 1024 * 1024
 """Of all rows of one call."""
 
+MAX_ROUNDS = 1_000_000
+"""Of the hash of a password; servers use some thousands."""
+
 _UNNAMED = b"\0"
+_GO_ON = pack("!i", 11)
+_ROUNDS = re.compile(rb",i=0*([0-9]+)")
 _IN_TRANSACTION = b"T"
 _SETTINGS = (
     "SET LOCAL statement_timeout = {left}; SET LOCAL idle_in_transaction_session_timeout = {left}; "
@@ -36,6 +42,7 @@ class Session(CoreConnection):  # type: ignore[misc]
     def __init__(self, wire: Wire, server: SqlServer) -> None:
         self._kinds: tuple[int, ...] = ()
         self._room = MAX_BYTES
+        self._names = 0
         super().__init__(
             user=server.user,
             password=server.password,
@@ -77,6 +84,20 @@ class Session(CoreConnection):  # type: ignore[misc]
         self._sock.flush()
         self.handle_messages(context)
 
+    def handle_AUTHENTICATION_REQUEST(self, data: bytes, context: Any) -> None:  # noqa: N802
+        """The server says how often a password is hashed, and could have it hashed for hours."""
+        rounds = (int(digits[:12]) for digits in _ROUNDS.findall(data))
+        if data[:4] == _GO_ON and max(rounds, default=0) > MAX_ROUNDS:
+            raise CallFailed(f"the server wants the password hashed more than {MAX_ROUNDS} times")
+        super().handle_AUTHENTICATION_REQUEST(data, context)
+
+    def handle_PARAMETER_STATUS(self, data: bytes, context: Any) -> None:  # noqa: N802
+        """Nothing: the encoding is the one that was asked for."""
+
+    def handle_ROW_DESCRIPTION(self, data: bytes, context: Any) -> None:  # noqa: N802
+        super().handle_ROW_DESCRIPTION(data, context)
+        self._names = sum(len(column["name"]) for column in context.columns)
+
     def send_EXECUTE(self) -> None:  # noqa: N802
         """One row more than is kept, to know of it."""
         self._send_message(EXECUTE, _UNNAMED + pack("!i", MAX_ROWS + 1))
@@ -87,7 +108,8 @@ class Session(CoreConnection):  # type: ignore[misc]
     def handle_DATA_ROW(self, data: bytes, context: Any) -> None:  # noqa: N802
         if context.rows is None:
             raise ValueError("a row before its description")
-        self._room -= len(data)
+        # Every row repeats the names of its columns.
+        self._room -= len(data) + self._names
         if context.cut or self._room < 0 or len(context.rows) == MAX_ROWS:
             context.cut = True
             return

@@ -17,6 +17,8 @@ from flowker.model.outbound import CallFailed
 BYTES, TEXT = 17, 25
 _JSON = frozenset({114, 3802})
 _MOMENT = re.compile(r"(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)(\+00)?")
+_MOST_LEVELS = 6
+"""Of arrays inside each other; PostgreSQL has no more."""
 _FAR = 1000
 """Digits from the point beyond which a number is written with an exponent."""
 
@@ -53,9 +55,15 @@ def text_of(value: Json, kind: int) -> str | None:
             return str(value)
 
 
-def _each(elements: Any, read: Callable[[str], Json]) -> Json:
+def _each(elements: Any, read: Callable[[str], Json], levels: int = 1) -> Json:
+    if levels > _MOST_LEVELS:
+        raise ValueError("not an array")
     return [
-        None if element is None else _each(element, read) if isinstance(element, list) else read(element)
+        None
+        if element is None
+        else _each(element, read, levels + 1)
+        if isinstance(element, list)
+        else read(element)
         for element in elements
     ]
 

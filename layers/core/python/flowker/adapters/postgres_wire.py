@@ -134,7 +134,10 @@ def _encrypted(plain: socket.socket, tls: ssl.SSLContext, host: str, deadline: D
     try:
         plain.settimeout(max(deadline.left, 0.001))
         plain.sendall(_TLS_REQUEST)
-        if plain.recv(1) != b"S":
+        answer = plain.recv(1)
+        if not answer:
+            raise CallFailedForNow("connection lost: the server closed it")
+        if answer != b"S":
             raise CallFailed("connection failed: the server does not offer TLS")
         plain.settimeout(max(deadline.left, 0.001))
         return tls.wrap_socket(plain, server_hostname=host.rstrip("."))

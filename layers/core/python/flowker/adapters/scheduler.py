@@ -1,4 +1,4 @@
-"""EventBridge Scheduler as the clock of schedules. Its schedules are named by a hash of account and id, in a group of their
+"""EventBridge Scheduler as the clock of schedules. Its schedules are named by a hash of owner and id, in a group of their
 own, and call a function with what it needs to find the schedule again."""
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class EventBridgeTimer:
                     raise
                 self.client.update_schedule(**wanted)
 
-    def clear(self, account_id: str, schedule_id: str) -> None:
+    def clear(self, owner_id: str, schedule_id: str) -> None:
         with translated_refusals():
             try:
-                self.client.delete_schedule(GroupName=self.group, Name=_name(account_id, schedule_id))
+                self.client.delete_schedule(GroupName=self.group, Name=_name(owner_id, schedule_id))
             except ClientError as error:
                 if code(error) != _GONE:
                     raise
@@ -55,13 +55,13 @@ class EventBridgeTimer:
     def _wanted(self, schedule: Schedule) -> Any:
         call = {
             "scheduleId": schedule.id,
-            "accountId": schedule.account_id,
+            "ownerId": schedule.owner_id,
             "scheduledFor": "<aws.scheduler.scheduled-time>",
             "setAt": instant(datetime.now(UTC)),
         }
         return {
             "GroupName": self.group,
-            "Name": _name(schedule.account_id, schedule.id),
+            "Name": _name(schedule.owner_id, schedule.id),
             "ScheduleExpression": cron(schedule.cron).eventbridge(),
             "ScheduleExpressionTimezone": schedule.timezone,
             "FlexibleTimeWindow": {"Mode": "OFF"},
@@ -76,8 +76,8 @@ class EventBridgeTimer:
         }
 
 
-def _name(account_id: str, schedule_id: str) -> str:
-    return sha256(f"{account_id}\x01{schedule_id}".encode()).hexdigest()
+def _name(owner_id: str, schedule_id: str) -> str:
+    return sha256(f"{owner_id}\x01{schedule_id}".encode()).hexdigest()
 
 
 class NoTimer:
@@ -86,5 +86,5 @@ class NoTimer:
     def set(self, schedule: Schedule) -> None:
         """The schedule says it all."""
 
-    def clear(self, account_id: str, schedule_id: str) -> None:
+    def clear(self, owner_id: str, schedule_id: str) -> None:
         """What is not there is not due."""

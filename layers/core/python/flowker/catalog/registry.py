@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flowker.catalog import http, midaz, s3, tracer, tracer_midaz_validation, webhook
+from flowker.catalog import http, midaz, s3, schedule, tracer, tracer_midaz_validation, webhook
 from flowker.catalog.entries import Entry, Executor, Provider, Template, Trigger
 
 EntryT = TypeVar("EntryT", bound=Entry)
@@ -31,6 +31,6 @@ def _by_id(entries: Iterable[EntryT]) -> dict[str, EntryT]:
 CATALOG = Catalog(
     providers=_by_id(module.PROVIDER for module in (http, midaz, s3, tracer)),
     executors=_by_id(executor for module in (http, midaz, s3, tracer) for executor in module.EXECUTORS),
-    triggers=_by_id([webhook.TRIGGER]),
+    triggers=_by_id([schedule.TRIGGER, webhook.TRIGGER]),
     templates=_by_id([tracer_midaz_validation.TEMPLATE]),
 )

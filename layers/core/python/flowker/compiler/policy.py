@@ -17,6 +17,8 @@ SLACK_SECONDS = 30
 
 NODE_SECONDS = 60
 """What a node of a flow may take at each attempt, unless it says otherwise."""
+QUICK_SECONDS = 5
+"""What one takes at most that does nothing but run scripts, see `expressions.scripts.limits`."""
 FUNCTION_SECONDS = 900
 """Lambda lets no function run for longer."""
 RELAY_STEPS = 2000

@@ -9,7 +9,7 @@ from flowker.errors import FlowkerError
 from flowker.model.telemetry import Metric, measure
 from flowker.observability import logger, observed
 from flowker.wiring.accounts import accounts
-from flowker.wiring.runs import run_executions, runs
+from flowker.wiring.runs import run_executions, runs, sweeping
 from flowker.wiring.sockets import pushing, updates
 
 HOLDER = "reconcile"
@@ -23,11 +23,11 @@ RESULTS = {
 
 
 def handle(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Answers `{started, ended, chained, collected, forgotten, cleared, closed, kept_alive}`: how many executions were handed
-    to the orchestrator again, how many were failed because their time is over, how many notices the audit trail had missed,
-    how many state machines were deleted, how many runs of flows whose time is over, how many deleted accounts nothing is left
-    of, how many sockets were closed because their tokens have expired, and for how many runs sockets were given a sign of
-    life."""
+    """Answers `{started, ended, chained, collected, forgotten, cleared, swept, closed, kept_alive}`: how many executions were
+    handed to the orchestrator again, how many were failed because their time is over, how many notices the audit trail had
+    missed, how many state machines were deleted, how many runs of flows whose time is over, how many deleted accounts nothing
+    is left of, how many large payloads nothing referred to any more, how many sockets were closed because their tokens have
+    expired, and for how many runs sockets were given a sign of life."""
     with observed(wiring.home().settings):
         both = (wiring.executions(), run_executions())
         holder = str(getattr(context, "aws_request_id", HOLDER))
@@ -39,6 +39,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, int]:
                 "collected": lambda: wiring.collection().collect(),
                 "forgotten": lambda: runs().forget_expired(),
                 "cleared": lambda: accounts().clear_departed(),
+                "swept": lambda: sweeping().sweep(),
                 "closed": lambda: updates().close_expired(),
                 "kept_alive": lambda: pushing().keep_alive(holder),
             }

@@ -16,7 +16,8 @@ Event = dict[str, Any]
 
 def handle(event: Event, context: object) -> dict[str, Any]:
     """Of a workflow: `{executionId, revision, entry, node, attempt, finishUnless?}` in, the live edges out. Of a flow:
-    `{executionId, revision, at: {step}, node, attempt, phase?, lane?, leaves?, branches?, item?, token?}` in, and out a
+    `{executionId, revision, at: {step}, node, attempt, phase?, lane?, quick?, leaves?, branches?, item?, token?}` in, and
+    out a
     `flow_task.Answer`.
 
     Raises `ProviderUnavailable`, `NodeRetry` and `NodeFailed`, which the state machine knows by name.
@@ -59,6 +60,7 @@ def _flow_task(event: Event) -> FlowTask:
         attempt=event.get("attempt", 0),
         phase=phase and Phase(phase),
         lane=event.get("lane"),
+        quick=frozenset(event.get("quick", ())),
         leaves=frozenset(event.get("leaves", ())),
         branches=[end["step"] for end in event.get("branches", ())],
         item=event.get("item"),

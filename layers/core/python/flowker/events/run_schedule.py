@@ -12,9 +12,9 @@ Event = dict[str, Any]
 
 
 def handle(event: Event, context: object) -> dict[str, Any]:
-    """`{accountId, scheduleId, scheduledFor, setAt}`, the times in RFC 3339. Answers `{executionId}`, null if nothing was to be
-    run. Raises `StoreUnavailable`."""
+    """`{ownerId, scheduleId, scheduledFor, setAt}`, the times in RFC 3339. Answers `{executionId}`, null if nothing was to be
+    started. Raises `StoreUnavailable`."""
     scheduled_for = instant(datetime.fromisoformat(event["scheduledFor"]))
     with observed(wiring.home().settings):
-        run_id = schedules().fire(event["accountId"], event["scheduleId"], scheduled_for, event["setAt"])
-        return {"executionId": run_id}
+        started = schedules().fire(event["ownerId"], event["scheduleId"], scheduled_for, event["setAt"])
+        return {"executionId": started}

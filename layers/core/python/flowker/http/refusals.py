@@ -64,6 +64,7 @@ CHANGES: dict[tuple[str, str], EventType] = {
     ("DELETE", _FLOW): EventType.FLOW_DELETED,
     ("POST", f"{_FLOW}/run"): EventType.EXECUTION_STARTED,
     ("DELETE", "/api/v1/executions/{execution_id}"): EventType.EXECUTION_CANCELLED,
+    ("POST", "/api/v1/executions/{execution_id}/signals/{key}"): EventType.EXECUTION_SIGNALLED,
 }
 """What each changing route would have caused; webhooks start executions by any method."""
 

@@ -87,8 +87,10 @@ class Redactor:
 
 def _begun(text: str, form: str) -> int:
     """How many characters at the end of the text are the beginning of the form; too few to tell are none."""
-    lengths = range(min(len(form) - 1, len(text)), SHORTEST - 1, -1)
-    return next((length for length in lengths if text.endswith(form[:length])), 0)
+    start = text.find(form[:SHORTEST], max(0, len(text) - len(form) + 1))
+    while start >= 0 and not form.startswith(text[start:]):
+        start = text.find(form[:SHORTEST], start + 1)
+    return len(text) - start if start >= 0 else 0
 
 
 def _base64_before(text: str, start: int, most: int) -> int:

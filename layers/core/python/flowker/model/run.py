@@ -7,7 +7,7 @@ by the step after parallel branches.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -176,19 +176,22 @@ def wrapped(value: Json) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A value in an account's key/value store. `version` counts changes, `expires` is in seconds since 1970."""
+    """A value in an account's key/value store. `version` counts changes, `expires` is in seconds since 1970, `place` is where
+    the store keeps a long value."""
 
     key: str
     value: Json
     version: int
     expires: int | None = None
+    place: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class EntryChange:
     """Part of a step's own transaction: so a redelivery changes nothing twice. `before` is the version that was read, 0 if
-    there was none; `after` None deletes."""
+    there was none; `after` None deletes. `leaves` is the place of the value that was read."""
 
     key: str
     before: int
     after: Entry | None
+    leaves: str | None = None

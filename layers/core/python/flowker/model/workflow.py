@@ -95,7 +95,7 @@ class Workflow(WorkflowHead):
 
 
 MOST_ROUTES = 90
-"""Webhook routes that one change may touch: with the other items of a workflow they must fit into a transaction."""
+"""Webhook routes and schedules that one change may touch: with a workflow's other items they must fit into a transaction."""
 
 
 class WebhookRoute(BaseModel):

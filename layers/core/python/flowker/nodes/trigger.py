@@ -3,7 +3,7 @@
 from typing import Any
 
 from flowker.model.exact_json import Json
-from flowker.model.graph import Node
+from flowker.model.graph import Node, NodeKind
 from flowker.nodes.base import Result, Run
 
 
@@ -19,3 +19,9 @@ class Trigger:
 
     def contributes(self, node: Node) -> frozenset[str]:
         return frozenset()
+
+
+def trigger_type(node: Node) -> str | None:
+    """The id of the trigger in the catalog, as the node names it; None if it is no trigger, or names none."""
+    named = node.settings.get("triggerType") or node.settings.get("triggerId")
+    return str(named) if node.type is NodeKind.TRIGGER and named else None

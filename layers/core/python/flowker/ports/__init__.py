@@ -18,7 +18,8 @@ from flowker.model.machine import MachineUse, PublishedMachine
 from flowker.model.outbound import OutboundRequest, OutboundResponse
 from flowker.model.page import Page, PageQuery
 from flowker.model.provider import ProviderConfiguration
-from flowker.model.workflow import MachineType, WebhookRoute, Workflow, WorkflowHead
+from flowker.model.schedule import Schedule
+from flowker.model.workflow import Launch, MachineType, WebhookRoute, Workflow, WorkflowHead
 
 
 class Clock(Protocol):
@@ -34,7 +35,7 @@ class Ids(Protocol):
 
 
 class WorkflowStore(Protocol):
-    """Workflows, their unique names, the webhook routes of active ones, and the snapshots executions run on."""
+    """Workflows, their unique names, webhook routes and schedules of active ones, and the snapshots executions run on."""
 
     def add(self, workflow: Workflow, audit: Sequence[AuditEvent] = ()) -> None:
         """Raises `WorkflowNameTaken`."""
@@ -48,6 +49,10 @@ class WorkflowStore(Protocol):
         """Raises `WorkflowNotFound`. Cheaper than `get`."""
         ...
 
+    def launches(self, workflow_ids: Sequence[str]) -> Mapping[str, Launch]:
+        """How those of them run that are active, by id. In one read for each hundred."""
+        ...
+
     def list(self, query: PageQuery) -> Page[Workflow]:
         """Sorted by createdAt, updatedAt or name; `where` may hold status."""
         ...
@@ -59,15 +64,16 @@ class WorkflowStore(Protocol):
         routes: Sequence[WebhookRoute] = (),
         audit: Sequence[AuditEvent] = (),
         promoted: Sequence[ExecutorConfiguration] = (),
+        schedules: Sequence[Schedule] = (),
     ) -> None:
-        """Store `after` if `before` is still what is stored; with it appear the webhook routes given here, those of
-        `before` disappear, and the executor configurations `promoted` become active, if they are still what was read.
+        """Store `after` if `before` is still what is stored; with it appear the webhook routes and schedules given here,
+        those of `before` disappear, and the executor configurations `promoted` become active, if they are still what was read.
         Raises `ChangedConcurrently`, `WorkflowNameTaken`, `WebhookRouteTaken`, and `InvalidProviderReference` if it
         becomes active and a provider configuration is gone."""
         ...
 
     def delete(self, workflow: Workflow, audit: Sequence[AuditEvent] = ()) -> None:
-        """Raises `ChangedConcurrently`."""
+        """With it disappear its webhook routes and schedules. Raises `ChangedConcurrently`."""
         ...
 
     def route(self, method: str, path: str) -> WebhookRoute | None: ...
@@ -340,6 +346,14 @@ class NodeRunStore(Protocol):
         ...
 
     def breaker(self, configuration_id: str) -> Breaker: ...
+
+
+class Leftovers(Protocol):
+    """Large payloads that nothing refers to any more."""
+
+    def sweep(self, now: int) -> int:
+        """Delete some of those whose time has come by now, in seconds since 1970. Returns how many."""
+        ...
 
 
 class StateMachines(Protocol):

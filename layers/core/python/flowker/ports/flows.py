@@ -1,10 +1,11 @@
 """Flows and their revisions as the use cases see them (FlowRunner spec g)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from flowker.model.audit import AuditEvent
 from flowker.model.flow import Flow, FlowHead, FlowRevision, RevisionHead
+from flowker.model.workflow import Launch
 
 
 class FlowStore(Protocol):
@@ -18,6 +19,11 @@ class FlowStore(Protocol):
 
     def head(self, account_id: str, flow_id: str) -> FlowHead:
         """Raises `FlowNotFound`. Cheaper than `get`."""
+        ...
+
+    def launches(self, flows: Sequence[tuple[str, str]]) -> Mapping[str, Launch]:
+        """How the newest revisions of these run, by flow id; each flow is named with its account. In one read for each
+        hundred."""
         ...
 
     def heads(self, account_id: str) -> Sequence[FlowHead]:

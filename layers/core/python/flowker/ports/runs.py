@@ -1,12 +1,12 @@
 """Runs of flows as the use cases see them (FlowRunner spec h, i, k)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from flowker.model.audit import AuditEvent
 from flowker.model.exact_json import Json
-from flowker.model.execution import Claim, Execution, Outcome
+from flowker.model.execution import Claim, Execution, ExecutionStatus, Outcome
 from flowker.model.run import Entry as Entry
 from flowker.model.run import EntryChange as EntryChange
 from flowker.model.run import FlowStep, NumberedEvent, RunEvent
@@ -25,6 +25,17 @@ class RunState:
     node_id: str | None = None
     node_type: str | None = None
     result_of: str | None = None
+
+    def after(self, recording: "Recording") -> "RunState":
+        """The run as it is once this is recorded, unless somebody else changes it meanwhile."""
+        steps = {step.path: step for step in recording.steps}
+        going_on = {"status": ExecutionStatus.RUNNING, "recorded": self.execution.recorded + len(steps)}
+        return replace(
+            self,
+            execution=self.execution.model_copy(update=going_on),
+            events=self.events + len(recording.events),
+            steps={**self.steps, **steps},
+        )
 
 
 class EntryChanged(Exception):
@@ -45,12 +56,13 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What one task leaves behind, all or nothing. With an `outcome` the run ends, and `result_of` is the path of its result.
-    `leg` counts the orchestrator's runs, if another one is to go on. `awaits` is the signal that the run waits for from now
-    on, `heard` the one, as it was read, that it does not wait for any more. `node` is the id and the type of the node that
-    the run is at now."""
+    """What one task leaves behind, all or nothing: of several `steps`, each follows from the one before, so only the first can
+    be another delivery's. With an `outcome` the run ends, and `result_of` is the path of its result. `leg` counts the
+    orchestrator's runs, if another one is to go on. `awaits` is the signal that the run waits for from now on, `heard` the
+    one, as it was read, that it does not wait for any more. `node` is the id and the type of the node that the run is at
+    now."""
 
-    step: FlowStep
+    steps: Sequence[FlowStep]
     events: Sequence[RunEvent] = ()
     outcome: Outcome | None = None
     result_of: str | None = None
@@ -60,6 +72,20 @@ class Recording:
     leg: int | None = None
     awaits: str | None = None
     heard: Signal | None = None
+
+    @property
+    def last(self) -> FlowStep:
+        """What the task is answered with."""
+        return self.steps[-1]
+
+    def then(self, later: "Recording") -> "Recording":
+        """Both at once, where the later one is of a quick node."""
+        return replace(
+            later,
+            steps=[*self.steps, *later.steps],
+            events=[*self.events, *later.events],
+            node=later.node or self.node,
+        )
 
 
 class SignalAwaited(Exception):
@@ -125,8 +151,10 @@ class RunStore(ExecutionStore, Protocol):
         """Note the token of who waits since that step; the signal as it is then, None if nobody waits any more."""
         ...
 
-    def hear(self, execution_id: str, key: str, body: Json) -> Signal | None:
-        """Note what came, once; the signal as it is then, None if nobody waits for it."""
+    def hear(
+        self, execution_id: str, key: str, body: Json, audit: Sequence[AuditEvent] = ()
+    ) -> Signal | None:
+        """Note what came, once, with its events; the signal as it is then, None if nobody waits for it."""
         ...
 
     def entry(self, account_id: str, key: str) -> Entry | None:
@@ -146,6 +174,11 @@ class RunStore(ExecutionStore, Protocol):
 
     def forget(self, now: int) -> int:
         """Delete some of the runs that have expired by now, in seconds since 1970. Returns how many."""
+        ...
+
+    def forget_account(self, account_id: str, ended_before: str) -> bool:
+        """Delete some of the runs of an account that is gone, of those that ended before an instant. True if there are none any
+        more; then nothing large is left of its key/value store either."""
         ...
 
 

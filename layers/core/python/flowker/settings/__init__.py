@@ -36,7 +36,7 @@ class Settings:
     push_updates: str = ""
     """Reference of the function that tells sockets what happens in runs."""
     run_schedule: str = ""
-    """Reference of the function that runs a flow when its schedule is due."""
+    """Reference of the function that starts a flow or a workflow when its schedule is due."""
     scheduler_role: str = ""
     """What EventBridge Scheduler calls it as."""
     socket_endpoint: str = ""

@@ -119,7 +119,7 @@ VARIABLES = (
         "run_schedule",
         str,
         _REFERENCE,
-        "The function that EventBridge Scheduler calls when a schedule of a flow is due.",
+        "The function that EventBridge Scheduler calls when a schedule of a flow or workflow is due.",
     ),
     Variable(
         "FLOWKER_SCHEDULER_ROLE",

@@ -50,6 +50,8 @@ class Accounts:
     disconnect: Disconnect
     cascades: Sequence[Callable[[str], None]] = ()
     """What clears away behind an account that is gone; each can be repeated."""
+    erase: Callable[[str], bool] = lambda account_id: True
+    """What does so later, some at a time. True if nothing is left."""
 
     def list(
         self, principal: Principal, role: Role | None, limit: int, offset: int
@@ -117,12 +119,14 @@ class Accounts:
             logger.warning("what belonged to %s is cleared away later: %s", account_id, error)
 
     def clear_departed(self) -> int:
-        """Clear away, once more and for good, behind accounts that are gone for a while. Returns how many those were."""
-        found = self.store.departed(instant(self.clock.now() - SETTLED), BATCH)
-        for account_id in found:
+        """Clear away, once more and for good, behind accounts that are gone for a while. Returns how many have nothing left."""
+        cleared = 0
+        for account_id in self.store.departed(instant(self.clock.now() - SETTLED), BATCH):
             self._clear(account_id)
-            self.store.forget(account_id)
-        return len(found)
+            if self.erase(account_id):
+                self.store.forget(account_id)
+                cleared += 1
+        return cleared
 
     def _clear(self, account_id: str) -> None:
         self.disconnect(account_id, None)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flowker.catalog.registry import CATALOG
-from flowker.catalog.schemas import violations
 from flowker.compiler.check import check
 from flowker.compiler.compile import Machine, compile_graph
 from flowker.compiler.engine import choose
@@ -15,13 +13,15 @@ from flowker.model import exact_json
 from flowker.model.graph import Graph, Node, NodeKind
 from flowker.model.instant import instant
 from flowker.model.machine import MachineUse
-from flowker.model.workflow import MOST_ROUTES, Engine, Launch, MachineType, WebhookRoute, Workflow
+from flowker.model.schedule import Schedule
+from flowker.model.workflow import Engine, Launch, MachineType, WebhookRoute, Workflow
 from flowker.ports import Clock, MachineRegistry, StateMachines, WorkflowStore
 from flowker.settings.variables import EngineSetting
 from flowker.usecases.references import refusal
-from flowker.usecases.webhooks import declared, normalised, routes_of
+from flowker.usecases.triggers import trigger_findings
+from flowker.usecases.webhooks import routes_of
+from flowker.usecases.workflow_schedules import schedules_of
 
-_NOT_SCHEMA = ("triggerType", "triggerId")
 _FUNDAMENTAL = ("FLK-0112", "FLK-0116")
 """No nodes, no trigger: checked before anything else (Flowker spec c.1)."""
 
@@ -32,10 +32,12 @@ KEPT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """How the workflow is started by API (its first trigger), the webhook routes of all its triggers, and what runs it."""
+    """How the workflow is started by API (its first trigger), the webhook routes and schedules of all its triggers, and what
+    runs it."""
 
     launch: Launch
     routes: Sequence[WebhookRoute]
+    schedules: Sequence[Schedule]
     engine: Engine
 
 
@@ -53,7 +55,7 @@ class Activation:
 
         Raises the error of the most fundamental finding, with all of them in `fields` by their JSON pointers."""
         graph = workflow.graph
-        findings = [*references, *check(graph), *_triggers(graph), *_routes(graph)]
+        findings = [*references, *check(graph), *trigger_findings(graph, self.clock.now())]
         if findings:
             findings.sort(key=lambda finding: finding.code not in _FUNDAMENTAL)
             raise refusal(findings, named=str)
@@ -74,7 +76,12 @@ class Activation:
             )
             for entry, machine in machines.items()
         }
-        return Launched(launches[entries(graph)[0]], routes_of(graph, launches), engine)
+        return Launched(
+            launch=launches[entries(graph)[0]],
+            routes=routes_of(graph, launches),
+            schedules=schedules_of(graph, launches, self.clock.now()),
+            engine=engine,
+        )
 
     def _publish(self, workflow_id: str, revision: str, machine: Machine, kind: MachineType) -> str:
         """Claim the machine, so that nobody deletes it from now on, then make sure that it exists."""
@@ -97,33 +104,3 @@ def without_tokens(graph: Graph) -> Graph:
         return node.model_copy(update={"data": data})
 
     return graph.model_copy(update={"nodes": tuple(stripped(node) for node in graph.nodes)})
-
-
-def _routes(graph: Graph) -> list[Diagnostic]:
-    """Too many routes are refused before a machine is published for each."""
-    if sum(declared(node) is not None for node in graph.nodes) <= MOST_ROUTES:
-        return []
-    return [
-        Diagnostic("FLK-0211", f"a workflow cannot have more than {MOST_ROUTES} webhook routes", "/nodes")
-    ]
-
-
-def _triggers(graph: Graph) -> list[Diagnostic]:
-    """Webhook triggers that declare a route must satisfy the trigger's schema."""
-    findings = []
-    for number, node in enumerate(graph.nodes):
-        kind = node.settings.get("triggerType") or node.settings.get("triggerId")
-        given = {name: value for name, value in node.settings.items() if name not in _NOT_SCHEMA}
-        if node.type is NodeKind.TRIGGER and kind == "webhook" and given.keys() & {"path", "method"}:
-            findings += [
-                Diagnostic(
-                    "FLK-0211",
-                    f'trigger "{node.id}": {found.path[-1] if found.path else "data"} {found.message}',
-                    f"/nodes/{number}/data{found.pointer}",
-                )
-                for found in violations(CATALOG.triggers["webhook"].schema, given, formats=True)
-            ]
-            if given.get("path") and not normalised(str(given["path"])):
-                message = f'trigger "{node.id}": path is empty, nothing could be delivered to it'
-                findings.append(Diagnostic("FLK-0211", message, f"/nodes/{number}/data/path"))
-    return findings

@@ -7,15 +7,15 @@ told to come again.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from flowker.errors import NotFound
 from flowker.model.execution import Execution
 from flowker.model.instant import instant
 from flowker.model.machine import MachineUse, PublishedMachine
+from flowker.model.workflow import Launch
 from flowker.ports import Clock, MachineRegistry, StateMachines, WorkflowStore
 from flowker.ports.flows import FlowStore
 from flowker.usecases.activation import KEPT
@@ -68,21 +68,18 @@ class Collection:
 
     def _is_used(self, machine: PublishedMachine, long_ago: str) -> bool:
         """Whether somebody uses it, or may be about to. Uses that are over are dropped."""
-        used = False
-        for use in machine.uses:
-            if use.at > long_ago or self._is_current(use):
-                used = True
-            else:
-                self.registry.drop(machine.reference, use)
-        return used
+        old = [use for use in machine.uses if use.at <= long_ago]
+        launches = self._launches(old)
+        over = [use for use in old if not use.is_current(launches.get(use.workflow_id))]
+        for use in over:
+            self.registry.drop(machine.reference, use)
+        return len(over) < len(machine.uses)
 
-    def _is_current(self, use: MachineUse) -> bool:
-        try:
-            if use.account_id is None:
-                return use.is_current(self.workflows.head(use.workflow_id).launch)
-            return use.is_current(self.flows.head(use.account_id, use.workflow_id).launch)
-        except NotFound:
-            return False
+    def _launches(self, uses: Sequence[MachineUse]) -> Mapping[str, Launch]:
+        """How the users run now, as far as they are still there. A machine may have as many as there are flows of a shape."""
+        of_flows = [(use.account_id, use.workflow_id) for use in uses if use.account_id is not None]
+        of_workflows = [use.workflow_id for use in uses if use.account_id is None]
+        return {**self.workflows.launches(of_workflows), **self.flows.launches(of_flows)}
 
     def _runs(self, machine: PublishedMachine, now: datetime) -> bool:
         """Whether something on it has not ended, or not even begun."""

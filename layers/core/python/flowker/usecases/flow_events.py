@@ -9,9 +9,9 @@ from flowker.nodes.flow.base import Line
 from flowker.usecases.flow_plans import type_name
 
 
-def execution_started(node: Node, at: Instant) -> Sequence[RunEvent]:
+def execution_started(node: Node, at: Instant) -> RunEvent:
     """A run begins with this node."""
-    return [_log(node, at, Line(Level.INFO, "Execution started")), *started(node, at)]
+    return _log(node, at, Line(Level.INFO, "Execution started"))
 
 
 def started(node: Node, at: Instant) -> Sequence[RunEvent]:

@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 
 from flowker.compiler.flows.regions import after_loops, regions
 from flowker.compiler.flows.routing import edge_keys, lanes
+from flowker.compiler.flows.segments import is_quick
 from flowker.errors import UnknownSchema
 from flowker.expressions.scripts import Reads, reads
 from flowker.model.exact_json import Json
@@ -51,6 +52,20 @@ class FlowPlan:
     def shape(self, node: Node) -> Shape:
         """How the node lowers to states."""
         return self.type_of(node).shape(node.settings.get("params") or {})
+
+    def listens(self, node: Node) -> bool:
+        """Whether it waits for a signal. Then it is told to be running by what records that it does, and not by what comes
+        before it: whoever is told may send the signal at once."""
+        return self.shape(node) is Shape.SIGNAL
+
+    def quick(self, node: Node) -> bool:
+        """Whether running the node once more does no harm."""
+        return is_quick(node, self.shape)
+
+    @cached_property
+    def targets(self) -> Mapping[str, str]:
+        """The nodes that edges lead to, by what state data calls these."""
+        return {self.edge_keys[edge.id]: edge.target for edge in self.graph.edges}
 
     @cached_property
     def about(self) -> Mapping[str, Json]:

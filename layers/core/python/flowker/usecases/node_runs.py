@@ -224,7 +224,8 @@ class _Attempt:
             name=node.step_name,
             executed_at=instant(started),
             duration_ms=round((self._clock.now() - started).total_seconds() * 1000),
-            attempts=self._task.attempt + 1,
+            # What the head needed again and again, the decisions that share its task needed once.
+            attempts=self._task.attempt + 1 if node.id == self._unit.head else 1,
             **values,
         )
 

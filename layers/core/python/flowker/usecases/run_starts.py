@@ -11,7 +11,7 @@ from flowker.model.instant import instant
 from flowker.model.workflow import Launch
 from flowker.ports import Clock, Ids, StateMachines
 from flowker.ports.runs import RunStore
-from flowker.usecases.flow_events import execution_started
+from flowker.usecases.flow_events import execution_started, started
 from flowker.usecases.flow_plans import FlowPlans, type_name
 
 logger = logging.getLogger(__name__)
@@ -47,11 +47,14 @@ class RunStarts:
             depth=parent.depth + 1 if parent else 0,
             correlation_id=parent.correlation_id if parent else actor().request_id or None,
         )
-        first = self.plans.of(launch.revision).start
-        events = execution_started(first, execution.started_at)
+        plan = self.plans.of(launch.revision)
+        first, events = plan.start, [execution_started(plan.start, execution.started_at)]
+        node = None
+        if not plan.listens(first):
+            events += started(first, execution.started_at)
+            node = (first.id, type_name(first))
         about = {"flow.id": launch.workflow_id, "parent.id": execution.parent}
         audit = happened(EventType.EXECUTION_STARTED, execution.id, id=self.ids.new(), at=now, metadata=about)
-        node = (first.id, type_name(first))
         execution = self.store.start(execution, data, claim, events, [audit], node, waited)
         self.hand_over(execution)
         return execution

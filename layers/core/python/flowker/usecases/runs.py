@@ -3,6 +3,7 @@ exist."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flowker.errors import (
@@ -17,8 +18,10 @@ from flowker.errors import (
     SignalNotAwaited,
 )
 from flowker.model import exact_json
+from flowker.model.audit import EventType, happened
 from flowker.model.exact_json import Json
 from flowker.model.execution import Claim, Execution, ExecutionStatus
+from flowker.model.instant import instant
 from flowker.model.run import RUN_PREFIX, EventKind, Level, NumberedEvent, RunStatus, status_of, wrapped
 from flowker.ports import Clock, IdempotencyKeyTaken, Ids, StateMachines
 from flowker.ports.flows import FlowStore
@@ -29,6 +32,8 @@ from flowker.usecases.run_starts import RunStarts
 MOST_INPUT = 256 * 1024
 """Bytes of an input, or of what a signal brings, as JSON."""
 MOST_OFFSET = 10_000
+LONGEST_TASK = timedelta(minutes=15)
+"""So long a worker may go on with a run that has ended: Lambda's own limit. What it stores meanwhile must be found."""
 _DETAILS = ("node_id", "node_type", "type", "attempts")
 
 
@@ -172,8 +177,11 @@ class Runs:
         """Give a run what it waits for; repeating it changes nothing. Raises `RunNotFound`, `InvalidBody`, `SignalNotAwaited`,
         `StoreUnavailable`."""
         _check_size("the body", body)
-        self._own(account_id, run_id)
-        signal = self.store.hear(run_id, key, body)
+        run = self._own(account_id, run_id)
+        about = {"flow.id": run.launch.workflow_id, "signal.key": key}  # the body may be about people
+        kind, event_id = EventType.EXECUTION_SIGNALLED, self.ids.new()
+        event = happened(kind, run_id, id=event_id, at=self.clock.now(), metadata=about)
+        signal = self.store.hear(run_id, key, body, [event])
         if signal is None or exact_json.canonical(signal.body) != exact_json.canonical(body):
             raise SignalNotAwaited("the execution does not wait for this signal, or has it already")
         if signal.token is not None:
@@ -186,6 +194,10 @@ class Runs:
     def forget_expired(self) -> int:
         """Delete runs whose time is over; returns how many."""
         return self.store.forget(int(self.clock.now().timestamp()))
+
+    def forget_account(self, account_id: str) -> bool:
+        """Delete some of the runs of an account that is gone and runs nothing; True if nothing is left of them."""
+        return self.store.forget_account(account_id, instant(self.clock.now() - LONGEST_TASK))
 
     def _own(self, account_id: str, run_id: str) -> Execution:
         try:

@@ -9,11 +9,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from flowker.errors import WebhookRouteNotFound, WebhookTokenInvalid
-from flowker.model.graph import Graph, Node, NodeKind
+from flowker.model.graph import Graph, Node
 from flowker.model.workflow import Launch, WebhookRoute
+from flowker.nodes.trigger import trigger_type
 from flowker.ports import WorkflowStore
 from flowker.usecases.executions import Executions, Started, fingerprint_of
 
+WEBHOOK = "webhook"
+"""The trigger's type."""
 HIDDEN_HEADERS = frozenset(
     {
         "authorization", "x-api-key", "x-webhook-token", "cookie", "proxy-authorization",
@@ -86,10 +89,8 @@ def token_digest(token: str) -> str:
 
 def declared(node: Node) -> tuple[str, str] | None:
     """Method and normalised path that a trigger node asks for, or None where it registers nothing."""
-    settings = node.settings
-    kind = settings.get("triggerType") or settings.get("triggerId")
-    method, path = settings.get("method"), settings.get("path")
-    if node.type is not NodeKind.TRIGGER or kind != "webhook" or not method or not path:
+    method, path = node.settings.get("method"), node.settings.get("path")
+    if trigger_type(node) != WEBHOOK or not method or not path:
         return None
     return str(method).upper(), normalised(unquote(str(path)))
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowker.errors import WorkflowNotEditable, WorkflowTransitionNotAllowed
+from flowker.errors import ChangedConcurrently, WorkflowNotEditable, WorkflowTransitionNotAllowed
 from flowker.model.audit import AuditEvent, EventType, happened
 from flowker.model.exact_json import Json
 from flowker.model.executor_configuration import ExecutorConfiguration, ExecutorConfigurationStatus
@@ -18,6 +18,7 @@ from flowker.usecases.activation import Activation
 from flowker.usecases.drafts import Draft, draft, workflow_name
 from flowker.usecases.executor_configurations import executor_event
 from flowker.usecases.references import References
+from flowker.usecases.workflow_schedules import WorkflowTimers
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Workflows:
     activation: Activation
     clock: Clock
     ids: Ids
+    timers: WorkflowTimers
 
     def create(self, document: Mapping[str, Any]) -> Workflow:
         """Store a new draft. Raises the codes of spec a.2 #1."""
@@ -91,7 +93,7 @@ class Workflows:
         self.store.delete(workflow, [event])
 
     def activate(self, workflow_id: str) -> Workflow:
-        """draft → active: check everything, publish the state machines, register the webhooks, activate the executor
+        """draft → active: check everything, publish the state machines, register webhooks and schedules, activate the executor
         configurations that it refers to.
 
         Raises the codes of spec a.2 #8; the status is checked first [R].
@@ -104,16 +106,23 @@ class Workflows:
         )
         promoted = [each for each in executors if each.status is not ExecutorConfigurationStatus.ACTIVE]
         events = [self._event(EventType.WORKFLOW_ACTIVATED, after), *map(self._promotion, promoted)]
-        self.store.replace(before, after, launched.routes, events, promoted)
+        self.timers.set(launched.schedules)
+        try:
+            self.store.replace(before, after, launched.routes, events, promoted, launched.schedules)
+        except ChangedConcurrently:
+            self.timers.restore(before)
+            raise
         return after
 
     def deactivate(self, workflow_id: str) -> Workflow:
-        """active → inactive: its webhooks disappear; running executions continue."""
+        """active → inactive: its webhooks and schedules disappear; running executions continue."""
         before = self._in(workflow_id, WorkflowStatus.ACTIVE, "deactivated")
         gone = {"launch": None, "engine": None}
-        return self._replace(
+        after = self._replace(
             before, status=WorkflowStatus.INACTIVE, **gone, event=EventType.WORKFLOW_DEACTIVATED
         )
+        self.timers.clear(before)
+        return after
 
     def to_draft(self, workflow_id: str) -> Workflow:
         """inactive → draft."""

@@ -231,12 +231,13 @@ def workflows() -> "Workflows":
     from flowker.usecases.activation import Activation
     from flowker.usecases.references import References
     from flowker.usecases.workflows import Workflows
+    from flowker.wiring.schedules import workflow_timers
 
     store = workflow_store()
     references = References(provider_configuration_store(), executor_configuration_store())
     engine = home().settings.engine
     activation = Activation(store, machine_registry(), home().machines, home().clock, engine)
-    return Workflows(store, references, activation, home().clock, home().ids)
+    return Workflows(store, references, activation, home().clock, home().ids, workflow_timers())
 
 
 @per_home

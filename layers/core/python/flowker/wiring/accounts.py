@@ -50,7 +50,15 @@ def sessions() -> "Sessions":
 def accounts() -> "Accounts":
     from flowker.usecases.accounts import Accounts
 
-    return Accounts(account_store(), throttle(), home().clock, home().ids, _disconnect, (_clear_away,))
+    return Accounts(
+        store=account_store(),
+        throttle=throttle(),
+        clock=home().clock,
+        ids=home().ids,
+        disconnect=_disconnect,
+        cascades=(_clear_away,),
+        erase=_erase,
+    )
 
 
 @per_home
@@ -74,13 +82,19 @@ def _disconnect(account_id: str, token_id: str | None) -> None:
 
 
 def _clear_away(account_id: str) -> None:
-    """First what could go on, then what it would need. Blobs stay, for nothing deletes them: long values of the store too."""
+    """First what could go on, then what it would need."""
     from flowker.wiring.flows import flows
     from flowker.wiring.runs import run_store, runs
-    from flowker.wiring.schedules import schedules
+    from flowker.wiring.schedules import flow_schedules
 
-    schedules().delete_all(account_id)
+    flow_schedules().delete_all(account_id)
     runs().cancel_all(account_id)
     flows().delete_all(account_id)
     secret_store().delete_all(account_id)
     run_store().delete_entries(account_id)
+
+
+def _erase(account_id: str) -> bool:
+    from flowker.wiring.runs import runs
+
+    return runs().forget_account(account_id)

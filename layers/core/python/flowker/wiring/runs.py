@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from flowker.adapters.stores.runs import ItemRunStore
     from flowker.usecases.executions import Executions
     from flowker.usecases.flow_plans import FlowPlans
+    from flowker.usecases.leftovers import Sweeping
     from flowker.usecases.run_starts import RunStarts
     from flowker.usecases.runs import Runs
 
@@ -54,6 +55,14 @@ def run_starts() -> "RunStarts":
         clock=home().clock,
         ids=home().ids,
     )
+
+
+@per_home
+def sweeping() -> "Sweeping":
+    from flowker.adapters.stores.leftovers import ItemLeftovers
+    from flowker.usecases.leftovers import Sweeping
+
+    return Sweeping(ItemLeftovers(home().table, home().blobs), home().clock)
 
 
 @per_home

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from flowker.wiring import home, per_home
 from flowker.wiring.flows import flow_store
 from flowker.wiring.runs import flow_plans, run_starts, run_store
-from flowker.wiring.schedules import schedules
+from flowker.wiring.schedules import flow_schedules
 from flowker.wiring.secrets import secret_store
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def flow_steps() -> "FlowSteps":
             clock=home().clock,
             sleep=home().sleep,
             step_limit=home().settings.step_limit,
-            schedules=schedules(),
+            schedules=flow_schedules(),
             sql=_databases(),
         )
     )

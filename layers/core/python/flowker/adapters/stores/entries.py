@@ -1,11 +1,14 @@
 """The key/value store of each account, which its flows share (FlowRunner spec d.6). Entries are changed in the transaction of
-the step that changes them. The longest values are blobs, which nothing deletes: they stay behind their entries."""
+the step that changes them. The longest values are blobs of their own: each belongs to one version of one entry, is noted among
+the leftovers before it is stored, and noted again with what takes its place, or for when it expires."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from uuid import uuid4
 
 from flowker.adapters import keys
 from flowker.adapters.items import (
     ABSENT,
+    Blobs,
     Condition,
     ConditionFailed,
     Delete,
@@ -16,8 +19,10 @@ from flowker.adapters.items import (
     Table,
     Write,
 )
-from flowker.adapters.stores.payloads import Payloads
+from flowker.adapters.stores.leftovers import expiring, leaving, staying
+from flowker.adapters.stores.payloads import INLINE, Payloads
 from flowker.adapters.stores.record import item, known, read
+from flowker.model import exact_json
 from flowker.model.run import Entry, EntryChange
 
 BATCH = 50
@@ -41,7 +46,8 @@ def entries(
 
 
 def delete_all(table: Table, account_id: str) -> None:
-    """All entries of an account of which no run goes on; repeating it deletes what is left. Blobs stay."""
+    """All entries of an account of which no run goes on; repeating it deletes what is left. Blobs stay until
+    nothing else of the account is left, see `run_expiry`."""
     query = Query(keys.EXECUTIONS, keys.entry(account_id, "").pk, prefix=keys.ENTRIES, limit=BATCH)
     while found := table.query(query):
         try:
@@ -50,23 +56,35 @@ def delete_all(table: Table, account_id: str) -> None:
             continue  # somebody else deletes them, too: look again
 
 
-def writes(account_id: str, changes: Sequence[EntryChange], payloads: Payloads) -> Sequence[Write]:
-    """One for each change, in order."""
-    return [_write(account_id, change, payloads) for change in changes]
+def writes(table: Table, blobs: Blobs, account_id: str, changes: Sequence[EntryChange]) -> Sequence[Write]:
+    """What changes the entries, and one note of all blobs that nothing refers to after that. Stores the blobs of new values."""
+    found = [write for change in changes for write in _writes(table, blobs, account_id, change)]
+    left = [change.leaves for change in changes if change.leaves is not None]
+    return [*found, leaving(*left)] if left else found
 
 
-def _write(account_id: str, change: EntryChange, payloads: Payloads) -> Write:
+def _writes(table: Table, blobs: Blobs, account_id: str, change: EntryChange) -> Iterator[Write]:
     key = keys.entry(account_id, change.key)
     unchanged = Condition(equals={"version": change.before}) if change.before else ABSENT
     if change.after is None:
-        return Delete(key, unchanged)
-    new = change.after
-    body = payloads.attributes(key, new.value)
+        yield Delete(key, unchanged)
+        return
+    new, text = change.after, exact_json.dumps(change.after.value)
+    body = {"body": text}
+    if len(text) > INLINE:
+        name = keys.blob(key, uuid4().hex)
+        table.write([leaving(name)])
+        blobs.put(name, text.encode())
+        yield staying(name)
+        if new.expires is not None:
+            yield expiring(key, name, new.expires)
+        body = {"body_blob": name}
     stored = item(key, name=new.key, version=new.version, expires_at=new.expires, **body)
-    return Put(keys.EXECUTIONS, stored, unchanged)
+    yield Put(keys.EXECUTIONS, stored, unchanged)
 
 
 def _entry_of(stored: Item, payloads: Payloads | None) -> Entry:
-    value = None if payloads is None else payloads.value(stored)
     expires = int(stored["expires_at"]) if "expires_at" in stored else None
-    return Entry(str(stored["name"]), value, int(stored["version"]), expires)
+    place = str(stored["body_blob"]) if "body_blob" in stored else None
+    value = None if payloads is None else payloads.value(stored)
+    return Entry(str(stored["name"]), value, int(stored["version"]), expires, place)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flowker.adapters import keys
 from flowker.adapters.items import Blobs, Cipher, Delete, Item, Put, Table, Update
 from flowker.adapters.stores import listing
+from flowker.adapters.stores.leftovers import leaving
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
 from flowker.adapters.stores.outbox import announcing
 from flowker.adapters.stores.payloads import SealedPayloads
@@ -72,7 +73,8 @@ class ItemExecutorConfigurationStore:
         unchanged = at_version(configuration.version)
         deleting: Guarded = Delete(keys.executor_configuration(configuration.id), unchanged), changed(KIND)
         released = NAMES.releasing(configuration.name, configuration.id)
-        write(self.table, [deleting, released, *_announcing(configuration, audit)])
+        left: Guarded = leaving(keys.folder(deleting[0].key)), changed(KIND)
+        write(self.table, [deleting, released, left, *_announcing(configuration, audit)])
 
     @property
     def _sealed(self) -> SealedPayloads:

@@ -22,6 +22,7 @@ from flowker.adapters.items import (
     Scalar,
     Table,
 )
+from flowker.adapters.stores.leftovers import leaving
 from flowker.adapters.stores.named import changed
 from flowker.adapters.stores.outbox import announcing
 from flowker.adapters.stores.payloads import SealedPayloads
@@ -59,6 +60,11 @@ class ItemFlowStore:
         head = self.head(account_id, flow_id)
         return Flow.model_validate({**dict(head), "definition": self._text(flow_id, head.revision)})
 
+    def launches(self, flows: Sequence[tuple[str, str]]) -> Mapping[str, Launch]:
+        stored = read(self.table, [keys.flow(*each) for each in flows])
+        heads = [_head_of(each) for each in stored if each]
+        return {head.id: head.launch for head in heads}
+
     def heads(self, account_id: str) -> Sequence[FlowHead]:
         stored = self.table.query(Query(keys.DEFINITIONS, keys.flows_of(account_id)))
         found = [_head_of(known(each)) for each in stored]
@@ -82,7 +88,8 @@ class ItemFlowStore:
             oldest, numbers = numbers[-AT_ONCE:], numbers[:-AT_ONCE]
             write(self.table, [(Check(head, _unchanged(flow)), changed(KIND)), *_deleting(flow.id, oldest)])
         deleted: Guarded = Delete(head, _unchanged(flow)), changed(KIND)
-        write(self.table, [deleted, *_deleting(flow.id, numbers), *_announcing(flow.id, audit)])
+        texts: Guarded = leaving(keys.folder(keys.flow_text(flow.id, 0))), changed(KIND)
+        write(self.table, [deleted, *_deleting(flow.id, numbers), texts, *_announcing(flow.id, audit)])
 
     def revisions(self, account_id: str, flow_id: str) -> Sequence[RevisionHead]:
         self.head(account_id, flow_id)

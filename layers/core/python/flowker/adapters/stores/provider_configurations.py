@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flowker.adapters import keys
 from flowker.adapters.items import Blobs, Cipher, Condition, Delete, Item, Put, Table
 from flowker.adapters.stores import listing
+from flowker.adapters.stores.leftovers import leaving
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
 from flowker.adapters.stores.outbox import announcing
 from flowker.adapters.stores.payloads import SealedPayloads
@@ -79,7 +80,8 @@ class ItemProviderConfigurationStore:
             "an active workflow uses this provider configuration; deactivate it first"
         )
         released = NAMES.releasing(configuration.name, configuration.id)
-        write(self.table, [deleting, (uses, in_use), released, *_announcing(configuration, audit)])
+        left: Guarded = leaving(keys.folder(deleting[0].key)), changed(KIND)
+        write(self.table, [deleting, (uses, in_use), released, left, *_announcing(configuration, audit)])
 
     @property
     def _sealed(self) -> SealedPayloads:

@@ -176,6 +176,13 @@ def progress(execution_id: str, recording: Recording) -> Mapping[str, Scalar]:
     return changes if recording.leg is None else {**changes, "leg": recording.leg}
 
 
+def assumed(state: RunState, expires: int) -> Item:
+    """META as it is unless somebody has changed it since it was read. Raises `ExecutionEnded`."""
+    status = state.execution.status.value
+    found: Item = {"id": state.execution.id, "status": status, "events": state.events, "expires_at": expires}
+    return meanwhile(state.execution.id, found)
+
+
 def meanwhile(execution_id: str, meta: Item) -> Item:
     """META as somebody else has left it. Raises `ExecutionEnded`."""
     if ExecutionStatus(str(meta["status"])).terminal:

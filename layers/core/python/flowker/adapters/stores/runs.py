@@ -168,7 +168,10 @@ class ItemRunStore:
         return [str(each["sk"]).removeprefix(keys.CHILDREN) for each in found if each["waited"]]
 
     def forget(self, now: int) -> int:
-        return run_expiry.forget(self.table, now)
+        return run_expiry.forget(self.table, self.blobs, now)
+
+    def forget_account(self, account_id: str, ended_before: str) -> bool:
+        return run_expiry.forget_account(self.table, self.blobs, account_id, ended_before)
 
     # --- steps and events -------------------------------------------------------------------------------------------
 
@@ -206,30 +209,27 @@ class ItemRunStore:
         return found
 
     def record(self, state: RunState, recording: Recording) -> None:
-        execution, step = state.execution, recording.step
+        execution = state.execution
         expires = run_items.expiry(execution, self.kept)
-        first = run_items.step_put(execution.id, step, Payloads(self.blobs), expires)
-        changed = entries.writes(execution.launch.account_id or "", recording.changes, Payloads(self.blobs))
+        first, *others = [
+            run_items.step_put(execution.id, step, Payloads(self.blobs), expires) for step in recording.steps
+        ]
+        account = execution.launch.account_id or ""
+        changed = entries.writes(self.table, self.blobs, account, recording.changes)
         beside = [
+            *others,
             *run_signals.writes(execution.id, recording, expires),
             *announcing(execution.id, recording.audit),
         ]
-        meta: Item = {
-            "id": execution.id,
-            "status": execution.status.value,
-            "events": state.events,
-            "expires_at": expires,
-        }
-        meta = run_items.meanwhile(execution.id, meta)
+        meta = run_items.assumed(state, expires)
         while True:
-            told = self._telling(
-                meta, recording.events, run_items.progress(execution.id, recording), recorded=1
-            )
+            changes = run_items.progress(execution.id, recording)
+            told = self._telling(meta, recording.events, changes, recorded=len(recording.steps))
             try:
                 self.table.write([first, *told, *changed, *beside])
             except ConditionFailed as refusal:
                 if refusal.index == 0:
-                    raise AlreadyRecorded(f"{execution.id}: {step.path}") from refusal
+                    raise AlreadyRecorded(f"{execution.id}: {recording.steps[0].path}") from refusal
                 if refusal.index < 1 + len(told):
                     meta = run_items.meanwhile(execution.id, self._meta(execution.id))
                 elif recording.awaits is not None:
@@ -279,8 +279,10 @@ class ItemRunStore:
     def listen(self, execution_id: str, key: str, path: str, token: str) -> Signal | None:
         return run_signals.listen(self.table, Payloads(self.blobs), execution_id, key, path, token)
 
-    def hear(self, execution_id: str, key: str, body: Json) -> Signal | None:
-        return run_signals.hear(self.table, Payloads(self.blobs), execution_id, key, body)
+    def hear(
+        self, execution_id: str, key: str, body: Json, audit: Sequence[AuditEvent] = ()
+    ) -> Signal | None:
+        return run_signals.hear(self.table, Payloads(self.blobs), execution_id, key, body, audit)
 
     # --- key/value store --------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Schedules as items of their account, in an index by when they are due next."""
+"""Schedules as items of their owner, in an index by when they are due next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ class ItemScheduleStore:
             unchanged = Condition(equals={"changes": before.changes, "created_at": before.created_at})
             after = after.model_copy(update={"changes": before.changes + 1})
         try:
-            self.table.write([Put(keys.DEFINITIONS, _item_of(after), unchanged)])
+            self.table.write([Put(keys.DEFINITIONS, schedule_item(after), unchanged)])
         except ConditionFailed:
             return False
         return True
 
-    def get(self, account_id: str, schedule_id: str) -> Schedule | None:
-        (stored,) = read(self.table, [keys.schedule(account_id, schedule_id)])
+    def get(self, owner_id: str, schedule_id: str) -> Schedule | None:
+        (stored,) = read(self.table, [keys.schedule(owner_id, schedule_id)])
         return _schedule_of(stored) if stored else None
 
-    def of_account(self, account_id: str) -> Sequence[Schedule]:
-        pk = keys.schedule(account_id, "").pk
+    def of_owner(self, owner_id: str) -> Sequence[Schedule]:
+        pk = keys.schedule(owner_id, "").pk
         return [_schedule_of(known(each)) for each in self.table.query(Query(keys.DEFINITIONS, pk))]
 
-    def delete(self, account_id: str, schedule_id: str) -> bool:
+    def delete(self, owner_id: str, schedule_id: str) -> bool:
         try:
-            self.table.write([Delete(keys.schedule(account_id, schedule_id))])
+            self.table.write([Delete(keys.schedule(owner_id, schedule_id))])
         except ConditionFailed:
             return False
         return True
@@ -50,18 +50,23 @@ class ItemScheduleStore:
         return [(str(row["pk"]).removeprefix(keys.SCHEDULES), str(row["sk"])) for row in rows]
 
 
-def _item_of(schedule: Schedule) -> Item:
-    fields = schedule.model_dump(exclude={"payload", "fired"})
+def schedule_item(schedule: Schedule) -> Item:
+    """What is stored of a schedule."""
+    fields = schedule.model_dump(exclude={"payload", "fired", "launch"})
+    launch = schedule.launch
     return item(
-        keys.schedule(schedule.account_id, schedule.id),
+        keys.schedule(schedule.owner_id, schedule.id),
         kind=KIND,
-        updated_sort=keys.sort_text(schedule.next_run_at, f"{schedule.account_id}/{schedule.id}"),
+        updated_sort=keys.sort_text(schedule.next_run_at, f"{schedule.owner_id}/{schedule.id}"),
         payload=exact_json.dumps(dict(schedule.payload)),
         fired=exact_json.dumps([each.model_dump() for each in schedule.fired]),
+        launch=exact_json.dumps(launch.model_dump(mode="json", exclude_none=True)) if launch else None,
         **fields,
     )
 
 
 def _schedule_of(stored: Item) -> Schedule:
-    opened = {name: exact_json.loads(str(stored[name])) for name in ("payload", "fired")}
-    return Schedule.model_validate({**stored, **opened})
+    texts = {"payload", "fired", "launch"} & stored.keys()
+    return Schedule.model_validate(
+        {**stored, **{name: exact_json.loads(str(stored[name])) for name in texts}}
+    )

@@ -1,4 +1,4 @@
-"""Workflows as items: a HEAD that lists and starts read, a sealed BODY, a name, and routes (Flowker spec c.1, i)."""
+"""Workflows as items: a HEAD that lists and starts read, a sealed BODY, a name, and what starts them (Flowker spec c.1, i)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,8 @@ from typing import Any
 
 from flowker.adapters import keys
 from flowker.adapters.items import (
-    ABSENT,
     Blobs,
     Cipher,
-    Condition,
     ConditionFailed,
     Delete,
     Item,
@@ -21,16 +19,16 @@ from flowker.adapters.items import (
 )
 from flowker.adapters.stores import listing
 from flowker.adapters.stores.executor_configurations import promoting
+from flowker.adapters.stores.leftovers import leaving
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
 from flowker.adapters.stores.outbox import WORKFLOWS, Move, announcing
 from flowker.adapters.stores.payloads import SealedPayloads
 from flowker.adapters.stores.record import Guarded, item, read, write
+from flowker.adapters.stores.starters import launch_fields, starters, still_held, swapping
 from flowker.adapters.table_rules import MAX_ITEMS
 from flowker.errors import (
     DefinitionTooLarge,
     InvalidProviderReference,
-    InvalidTriggerConfig,
-    WebhookRouteTaken,
     WorkflowNameTaken,
     WorkflowNotFound,
 )
@@ -39,7 +37,8 @@ from flowker.model.audit import AuditEvent
 from flowker.model.executor_configuration import ExecutorConfiguration
 from flowker.model.graph import Graph, NodeKind
 from flowker.model.page import Page, PageQuery
-from flowker.model.workflow import MOST_ROUTES, Launch, WebhookRoute, Workflow, WorkflowHead, WorkflowStatus
+from flowker.model.schedule import Schedule
+from flowker.model.workflow import Launch, WebhookRoute, Workflow, WorkflowHead, WorkflowStatus
 from flowker.nodes.executor import configuration_id
 
 KIND = "workflow"
@@ -56,7 +55,7 @@ class ItemWorkflowStore:
     cipher: Cipher
 
     def add(self, workflow: Workflow, audit: Sequence[AuditEvent] = ()) -> None:
-        items = self._items(workflow, workflow.version, routes=())
+        items = self._items(workflow, workflow.version, held=())
         writes: list[Guarded] = [NAMES.taking(workflow.name, workflow.id)]
         writes += [(Put(keys.DEFINITIONS, new), changed(KIND)) for new in items]
         writes += _announcing(workflow.id, audit, None, workflow.status)
@@ -67,6 +66,11 @@ class ItemWorkflowStore:
         if stored is None:
             raise _not_found(workflow_id)
         return WorkflowHead.model_validate(_head_fields(stored))
+
+    def launches(self, workflow_ids: Sequence[str]) -> Mapping[str, Launch]:
+        stored = read(self.table, map(keys.workflow, workflow_ids))
+        heads = [WorkflowHead.model_validate(_head_fields(each)) for each in stored if each]
+        return {head.id: head.launch for head in heads if head.launch is not None}
 
     def get(self, workflow_id: str) -> Workflow:
         """Raises `ChangedConcurrently` if changes keep coming between its two items."""
@@ -91,34 +95,33 @@ class ItemWorkflowStore:
         routes: Sequence[WebhookRoute] = (),
         audit: Sequence[AuditEvent] = (),
         promoted: Sequence[ExecutorConfiguration] = (),
+        schedules: Sequence[Schedule] = (),
     ) -> None:
-        """What is stored gets the version that follows `before`. Raises `InvalidTriggerConfig` for too many routes."""
-        held = self._routes_held(before)
-        new = {keys.webhook_route(route.method, route.path): route for route in routes}
-        if len(new) < len(routes):
-            raise _route_taken()
-        if len({*held, *new}) > MOST_ROUTES:
-            raise InvalidTriggerConfig(f"a workflow cannot have more than {MOST_ROUTES} webhook routes")
+        """What is stored gets the version that follows `before`. Raises `InvalidTriggerConfig` for too many routes and
+        schedules."""
+        new = starters(routes, schedules)
+        swapped = swapping(self._held(before), new, before.id, KIND)
         unchanged = at_version(before.version)
         items = self._items(after, before.version + 1, tuple(new))
         writes: list[Guarded] = [(Put(keys.DEFINITIONS, each, unchanged), changed(KIND)) for each in items]
         writes += NAMES.renaming(before.name, after.name, after.id)
         writes += _uses(before, after)
         writes += [promoting(configuration, after.updated_at) for configuration in promoted]
-        writes += [_taking(key, route, key in held) for key, route in new.items()]
-        writes += [_releasing(key, before.id) for key in held if key not in new]
+        writes += swapped
         writes += _announcing(after.id, audit, before.status, after.status)
         if len(writes) > MAX_ITEMS:
-            raise DefinitionTooLarge("the workflow has too many webhook routes and configurations together")
+            raise DefinitionTooLarge(
+                "the workflow has too many webhook routes, schedules and configurations together"
+            )
         write(self.table, writes)
 
     def delete(self, workflow: Workflow, audit: Sequence[AuditEvent] = ()) -> None:
         unchanged = at_version(workflow.version)
         items = [keys.workflow(workflow.id), keys.workflow_body(workflow.id)]
-        held = self._routes_held(workflow)
         writes: list[Guarded] = [(Delete(key, unchanged), changed(KIND)) for key in items]
         writes.append(NAMES.releasing(workflow.name, workflow.id))
-        writes += [_releasing(key, workflow.id) for key in held]
+        writes += swapping(self._held(workflow), {}, workflow.id, KIND)
+        writes.append((leaving(keys.folder(items[0])), changed(KIND)))
         writes += _announcing(workflow.id, audit, workflow.status, None)
         write(self.table, writes)
 
@@ -147,7 +150,7 @@ class ItemWorkflowStore:
     def _sealed(self) -> SealedPayloads:
         return SealedPayloads(self.blobs, self.cipher)
 
-    def _items(self, workflow: Workflow, version: int, routes: Sequence[Key]) -> Sequence[Item]:
+    def _items(self, workflow: Workflow, version: int, held: Sequence[Key]) -> Sequence[Item]:
         key = keys.workflow_body(workflow.id)
         content = {
             "description": workflow.description,
@@ -155,7 +158,7 @@ class ItemWorkflowStore:
             "metadata": workflow.metadata,
         }
         body = item(key, version=version, **self._sealed.attributes(key, content))
-        return _head_item(workflow, version, body["size"], routes), body
+        return _head_item(workflow, version, body["size"], held), body
 
     def _workflow(self, head: Item, body: Item) -> Workflow:
         return Workflow.model_validate({**_head_fields(head), **self._sealed.value(body)})
@@ -174,12 +177,12 @@ class ItemWorkflowStore:
             except WorkflowNotFound:
                 continue  # deleted while the page was read
 
-    def _routes_held(self, workflow: Workflow) -> Sequence[Key]:
-        """Raises `ChangedConcurrently` unless the workflow is what is stored."""
+    def _held(self, workflow: Workflow) -> Sequence[Key]:
+        """The keys of what starts it. Raises `ChangedConcurrently` unless the workflow is what is stored."""
         (stored,) = read(self.table, [keys.workflow(workflow.id)])
         if stored is None or stored["version"] != workflow.version:
             raise changed(KIND)
-        return [Key(*route) for route in exact_json.loads(str(stored["routes"]))]
+        return still_held(self.table, [Key(*each) for each in exact_json.loads(str(stored["routes"]))])
 
 
 def _uses(before: Workflow, after: Workflow) -> Sequence[Guarded]:
@@ -207,7 +210,7 @@ def _announcing(
     return [(each, changed(KIND)) for each in announcing(workflow_id, audit, [move])]
 
 
-def _head_item(workflow: Workflow, version: int, size: Scalar, routes: Sequence[Key]) -> Item:
+def _head_item(workflow: Workflow, version: int, size: Scalar, held: Sequence[Key]) -> Item:
     launch = workflow.launch
     return item(
         keys.workflow(workflow.id),
@@ -222,9 +225,9 @@ def _head_item(workflow: Workflow, version: int, size: Scalar, routes: Sequence[
         created_sort=keys.sort_text(workflow.created_at, workflow.id),
         updated_sort=keys.sort_text(workflow.updated_at, workflow.id),
         name_sort=keys.sort_text(workflow.name, workflow.id),
-        routes=exact_json.dumps([[key.table, key.pk, key.sk] for key in routes]),
+        routes=exact_json.dumps([[key.table, key.pk, key.sk] for key in held]),
         engine=exact_json.dumps(workflow.engine.model_dump()) if workflow.engine else None,
-        **(_launch_fields(launch) if launch else {}),
+        **(launch_fields(launch) if launch else {}),
     )
 
 
@@ -235,39 +238,9 @@ def _head_fields(head: Item) -> Mapping[str, Any]:
     return {**head, "launch": launch, "engine": engine}
 
 
-def _launch_fields(launch: Launch) -> Mapping[str, str | int]:
-    return launch.model_dump(mode="json", exclude={"workflow_id"}, exclude_none=True)
-
-
 def _body_of(head: Key) -> Key:
     return Key(head.table, head.pk, keys.workflow_body("").sk)
 
 
-def _taking(key: Key, route: WebhookRoute, held: bool) -> Guarded:
-    """The write that makes the route answer; one that the workflow holds already is overwritten."""
-    launch = route.launch
-    new = item(
-        key,
-        method=route.method,
-        path=route.path,
-        token_digest=route.token_digest,
-        workflow_id=launch.workflow_id,
-        **_launch_fields(launch),
-    )
-    return Put(key.table, new, _held_by(launch.workflow_id) if held else ABSENT), _route_taken()
-
-
-def _releasing(key: Key, workflow_id: str) -> Guarded:
-    return Delete(key, _held_by(workflow_id)), changed(KIND)
-
-
-def _held_by(workflow_id: str) -> Condition:
-    return Condition(equals={"workflow_id": workflow_id})
-
-
 def _not_found(workflow_id: str) -> WorkflowNotFound:
     return WorkflowNotFound(f"workflow {workflow_id} does not exist")
-
-
-def _route_taken() -> WebhookRouteTaken:
-    return WebhookRouteTaken("a webhook trigger's method and path are taken by another trigger")

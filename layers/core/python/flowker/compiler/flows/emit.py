@@ -1,6 +1,7 @@
 """Flows to Amazon States Language, in the subset that Step Functions, moto and the embedded engine all run.
 
-The worker decides, the state machine routes. State data holds ids and the last answers only:
+The worker decides, the state machine routes. A task is one node and the quick ones behind it, see `segments`. State data holds
+ids and the last answers only:
 
     {executionId, revision, at: {step, …}, branches?: [the last `at` of each branch or item], item?}
 
@@ -14,16 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowker.compiler.flows import tasks
+from flowker.compiler.flows.legs import ENTRY, entry
 from flowker.compiler.flows.names import Names
 from flowker.compiler.flows.regions import Region, Shapes, after_loops, onward
-from flowker.compiler.flows.routing import DEFAULT, edge_id, edge_keys, ways
+from flowker.compiler.flows.routing import DEFAULT, END, edge_id, edge_keys, ways
+from flowker.compiler.flows.segments import Segments, segments
 from flowker.compiler.flows.tasks import IDS, State
 from flowker.compiler.policy import CATCH, DONE, failing
 from flowker.model.graph import Graph, Node
 from flowker.nodes.flow.base import Shape
-
-ENTRY = "execution.entry"
-"""Where a run begins that may be the continuation of another one."""
 
 States = dict[str, State]
 
@@ -46,11 +46,12 @@ class _Machine:
 
 @dataclass(frozen=True)
 class _Sequence:
-    """The whole flow (`lane` None), or one branch. `heads` names the first state of each node, `start` the one that the
-    sequence begins with, `end` what ends it behind a `Choice`; its last task does that itself."""
+    """The whole flow (`lane` None), or one branch. `segments` are its tasks, `heads` names the first state of each, `start` the
+    one that the sequence begins with, `end` what ends it behind a `Choice`; its last task does that itself."""
 
     region: Region
     lane: int | None
+    segments: Segments
     heads: Mapping[str, str]
     start: str
     end: str
@@ -80,36 +81,19 @@ def emit(graph: Graph, region: Region, shapes: Shapes, longest: int) -> State:
     sequence = _sequence(machine, region, None, DONE)
     start, states = sequence.start, sequence.states
     if loops:
-        heads = {node: sequence.heads[node] for node in loops}
-        start, states = ENTRY, {ENTRY: _entry(start, heads, states), **states}
+        heads = {node: sequence.heads[node] for node in loops if node in sequence.heads}
+        start, states = ENTRY, {ENTRY: entry(start, heads, states), **states}
     return {"StartAt": start, "TimeoutSeconds": longest, "States": states | failing()}
 
 
-def _entry(start: str, heads: Mapping[str, str], states: States) -> State:
-    """A later leg of a run says in `at` which node it goes on with: one that any number of steps may come before. With
-    `seconds` it first waits for so long, as that node did when the leg before ended."""
-    waits = {
-        states[state["Next"]]["Parameters"]["node"]: name
-        for name, state in states.items()
-        if state["Type"] == "Wait"
-    }
-    rules: list[State] = [{"Variable": "$.at.to", "IsPresent": False, "Next": start}]
-    for node, head in heads.items():
-        this = {"Variable": "$.at.to", "StringEquals": node}
-        if node in waits:
-            waiting = {"Variable": "$.at.seconds", "IsPresent": True}
-            rules.append({"And": [this, waiting], "Next": waits[node]})
-        rules.append({**this, "Next": head})
-    return {"Type": "Choice", "Choices": rules}
-
-
 def _sequence(machine: _Machine, region: Region, lane: int | None, end: str) -> _Sequence:
-    heads = {node: machine.names.head(node) for node in region.nodes}
+    found = segments(region, machine.nodes, machine.shapes)
+    heads = {node: machine.names.head(node) for node in region.nodes if node in found}
     start = heads[region.entry]
     if lane is not None and _comes_back(machine, region):
         start = machine.names.take(f"{start}.first")
-    sequence = _Sequence(region, lane, heads, start, end)
-    for name in region.nodes:
+    sequence = _Sequence(region, lane, found, heads, start, end)
+    for name in heads:
         _Emitter(machine, sequence, machine.nodes[name]).emit()
     sequence.states.update(sequence.ending())
     return sequence
@@ -125,7 +109,8 @@ def _comes_back(machine: _Machine, region: Region) -> bool:
 
 
 class _Emitter:
-    """The states of one node in one sequence: the first task, what the node's shape adds, and the `Choice` behind them."""
+    """The states of one segment in one sequence: the first task, what the shape of its head adds, and the `Choice` behind
+    them."""
 
     def __init__(self, machine: _Machine, sequence: _Sequence, node: Node) -> None:
         self._machine = machine
@@ -135,17 +120,19 @@ class _Emitter:
         self._shape = machine.shapes(node)
         self._head = sequence.heads[node.id]
         self._batch: Mapping[str, Any] | None = node.settings.get("batch")
+        self._quick = [machine.nodes[name] for name in sequence.segments[node.id]]
         self._ahead: list[tuple[str, str]] = []
         self._leaves: list[str] = []
-        for action, target in onward(node, self._shape):
-            key = machine.keys[edge_id(node.id, action)]
-            if target == sequence.region.until:
-                self._leaves.append(key)
-            else:
-                self._ahead.append((key, sequence.heads[target]))
+        for each in (node, *self._quick):
+            for action, target in onward(each, machine.shapes(each)):
+                key = machine.keys[edge_id(each.id, action)]
+                if target == sequence.region.until:
+                    self._leaves.append(key)
+                elif target in sequence.heads:
+                    self._ahead.append((key, sequence.heads[target]))
 
     def emit(self) -> None:
-        plain = self._batch is None and self._shape is Shape.PLAIN
+        plain = self._batch is None and self._shape in (Shape.PLAIN, Shape.QUICK)
         if plain and not self._ahead:
             self._first(self._sequence.last)
             return
@@ -162,12 +149,15 @@ class _Emitter:
     def _certain(self) -> bool:
         """Whether there is nothing to ask, since every answer leads to one node: a failure without a way on raises an error,
         but not in a branch, and only where no loop is behind it no other leg takes over."""
-        targets = ways(self._node).values()
+        members = (self._node, *self._quick)
+        targets = {target for each in members for target in ways(each).values()}
+        outside = targets - {each.id for each in self._quick}
         return (
             self._sequence.lane is None
-            and DEFAULT in ways(self._node)
-            and len(set(targets)) == 1
-            and not any(target in self._machine.loops for target in targets)
+            and all(DEFAULT in ways(each) for each in members)
+            and len(outside) == 1
+            and END not in outside
+            and not any(target in self._machine.loops for target in outside)
         )
 
     def _first(self, follow: State) -> None:
@@ -273,11 +263,13 @@ class _Emitter:
     def _task(self, follow: State, more: State, *, inside: bool = False) -> State:
         """One call of the worker; `inside` an item, where errors end the whole batch."""
         told = more if inside else self._told(more)
-        state = tasks.calling(self._node, told, self._machine.longest)
+        quick = 0 if inside else len(self._quick)
+        state = tasks.calling(self._node, told, self._machine.longest, quick)
         return (state if inside else self._caught(state)) | follow
 
     def _told(self, more: State) -> State:
-        return {**more, "leaves": self._leaves} if self._leaves else more
+        lists = {"quick": [node.id for node in self._quick], "leaves": self._leaves}
+        return {**more, **{name: found for name, found in lists.items() if found}}
 
     def _caught(self, state: State) -> State:
         """What fails in a branch fails the states around it."""

@@ -13,14 +13,15 @@ CALLBACK = "arn:aws:states:::lambda:invoke.waitForTaskToken"
 IDS = {"executionId.$": "$.executionId", "revision.$": "$.revision"}
 
 
-def calling(node: Node, more: Mapping[str, Any], longest: int) -> State:
-    """Calls the worker, whose answer is where the run is then. It leads nowhere yet."""
+def calling(node: Node, more: Mapping[str, Any], longest: int, quick: int = 0) -> State:
+    """Calls the worker, whose answer is where the run is then; behind the node come so many quick ones. It leads nowhere
+    yet."""
     return {
         "Type": "Task",
         "Resource": RUN_NODE,
         "Parameters": _told(node, more),
         "ResultPath": "$.at",
-        "TimeoutSeconds": task_seconds(node, longest),
+        "TimeoutSeconds": task_seconds(node, longest, quick),
         "Retry": retriers(node),
     }
 

@@ -5,7 +5,7 @@ from itertools import takewhile
 from math import ceil
 from typing import Any
 
-from flowker.compiler.policy import FUNCTION_SECONDS, NODE_SECONDS, RETRY, SLACK_SECONDS
+from flowker.compiler.policy import FUNCTION_SECONDS, NODE_SECONDS, QUICK_SECONDS, RETRY, SLACK_SECONDS
 from flowker.errors import NodeRetry
 from flowker.model.durations import seconds
 from flowker.model.graph import Node, NodeKind
@@ -23,9 +23,17 @@ def call_seconds(node: Node) -> float:
     return limit(node) if node.type is NodeKind.EXECUTOR else 0
 
 
-def task_seconds(node: Node, longest: int) -> int:
-    """After which the function is given up. Attempts between which it sleeps itself share one call of it."""
-    return min(_shared_seconds(node, slept(node)) + SLACK_SECONDS, FUNCTION_SECONDS, longest)
+def task_seconds(node: Node, longest: int, quick: int = 0) -> int:
+    """After which the function is given up. Attempts between which it sleeps itself share one call of it, as do so many quick
+    nodes."""
+    seconds = _shared_seconds(node, slept(node)) + quick * QUICK_SECONDS + SLACK_SECONDS
+    return min(seconds, FUNCTION_SECONDS, longest)
+
+
+def room(node: Node) -> int:
+    """How many quick nodes fit into one call of the function behind this one, if all takes as long as it may."""
+    left = FUNCTION_SECONDS - SLACK_SECONDS - _shared_seconds(node, slept(node))
+    return max(0, left // QUICK_SECONDS)
 
 
 def slept(node: Node) -> int:

@@ -71,7 +71,10 @@ def update_account(account_id: str) -> Response[Any]:
 
 @router.delete("/api/v1/accounts/<account_id>")
 def delete_account(account_id: str) -> Response[Any]:
-    """Delete an account with its flows, secrets and tokens; what runs is cancelled."""
+    """Delete an account with its flows, secrets and tokens; what runs is cancelled.
+
+    Its executions and stored values cannot be read any more, and are deleted within half an hour.
+    """
     wiring.accounts().delete(principal(), named(account_id))
     return answer({"message": "Account deleted successfully"})
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 
-from flowker.errors import Diagnostic, InvalidBody
+from flowker.errors import Diagnostic, InvalidBody, InvalidSearch
 from flowker.http.api_v1.requests import json_body, paging, text, texts
 from flowker.http.app import answer, routes
 from flowker.http.authentication import principal
@@ -24,6 +24,8 @@ router = routes()
 
 MOST_FOUND = 1000
 """Flows that a search without pages finds."""
+MOST_NUMBER = 10**9
+"""Of a page, and of the flows on it."""
 
 
 @router.get("/api/v1/flows")
@@ -149,9 +151,7 @@ def _time(body: Mapping[str, Any], name: str) -> datetime | None:
     given = text(body, name, required=False)
     found = None if given is None else rfc3339(given)
     if given is not None and found is None:
-        raise InvalidBody(
-            f"{name} must be an RFC 3339 time", fields={name: "must be an RFC 3339 time with a zone"}
-        )
+        raise _unacceptable(name, "must be an RFC 3339 time with a zone")
     return found
 
 
@@ -159,11 +159,15 @@ def _whole(body: Mapping[str, Any], name: str, default: int | None) -> int | Non
     value = body.get(name, default)
     if value is None and name not in body:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 10**9:
-        raise InvalidBody(
-            f"{name} must be a positive integer", fields={name: "must be an integer, at least 1"}
-        )
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidBody(f"{name} must be an integer", fields={name: "must be an integer"})
+    if not 1 <= value <= MOST_NUMBER:
+        raise _unacceptable(name, f"must be from 1 to {MOST_NUMBER}")
     return value
+
+
+def _unacceptable(name: str, wanted: str) -> InvalidSearch:
+    return InvalidSearch(f"{name} {wanted}", fields={name: wanted})
 
 
 def _listed(wanted: FlowFilter, limit: int, offset: int) -> Response[Any]:

@@ -73,8 +73,9 @@ _NODE = {
     "position": record(_COORDINATES),
     "data": described(
         OBJECT,
-        "The settings of its type. `trigger`: `triggerType` (`webhook`), `path`, `method`, `verify_token`. `executor`:"
-        " `executorId`, `providerConfigId`, `inputMapping`, `outputMapping`, `transforms`, `endpointName`, `path`,"
+        "The settings of its type. `trigger`: `triggerType`, with `path`, `method`, `verify_token` for `webhook`, and with"
+        " `schedule`, `timezone`, `input` for `schedule`, an extension. `executor`: `executorId`, `providerConfigId`,"
+        " `inputMapping`, `outputMapping`, `transforms`, `endpointName`, `path`,"
         " `method`, `timeout`, and whatever the schema of the executor in the catalog names. `conditional`: `condition`."
         " `action`: `actionType` (`set_output`, `log`, `transform`) with its own.",
     ),

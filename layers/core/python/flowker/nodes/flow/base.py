@@ -26,12 +26,14 @@ from flowker.model.sql import SqlResult, SqlServer, SqlStatement
 class Shape(StrEnum):
     """How a node type lowers to states; the compiler knows nothing else of it.
 
-    PLAIN is one task. WAITING is a task that may answer `seconds`: then the state machine waits and asks again, with phase
-    `resume`, until it does not. SPLIT runs its targets in parallel, and is asked again with phase `join`. SIGNAL waits for
-    somebody outside, at most for its literal `timeout` (phases `listen`, then `resume` or `timeout`).
+    PLAIN is one task. QUICK is work that is over at once and has no effect outside, so it may be repeated: it runs in the task
+    before it where it can, else in one of its own. WAITING is a task that may answer `seconds`: then the state machine waits
+    and asks again, with phase `resume`, until it does not. SPLIT runs its targets in parallel, and is asked again with phase
+    `join`. SIGNAL waits for somebody outside, at most for its literal `timeout` (phases `listen`, then `resume` or `timeout`).
     """
 
     PLAIN = "plain"
+    QUICK = "quick"
     WAITING = "waiting"
     SPLIT = "split"
     SIGNAL = "signal"

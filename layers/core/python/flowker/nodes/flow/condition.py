@@ -15,6 +15,7 @@ _FORMS = ("conditions", "condition_script", "condition")
 
 class Condition(NodeType):
     name = "condition"
+    quick = True
     table = (
         Param("conditions", Kind.MAPS, "List of `{condition: <expression without ${}>, action: <name>}`; the first true one "
               "decides", least=1, raw=True),

@@ -8,6 +8,7 @@ harm, but a repetition may overwrite what somebody else has written meanwhile. `
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from flowker.model import exact_json
 from flowker.model.exact_json import Json
 from flowker.model.run import Level
 from flowker.nodes.flow import filters
@@ -22,6 +23,8 @@ MAX_FOUND = 1000
 """Entries that `list` and `query` give at most."""
 MAX_READ = 10_000
 """Items that `list` and `query` look at."""
+MAX_BYTES = 16 * 1024 * 1024
+"""Of those items, as JSON."""
 MAX_ITEMS = 1000
 _AT_ONCE = 25
 _PAGE = 200
@@ -63,7 +66,7 @@ class DynamoDbTable(NodeType):
     page = Page(
         summary="Works with a DynamoDB table, only with credentials that the node names. The key/value operations need a table "
         "whose partition key is the text `key`, and keep the value in the attribute `value`; an item without it is its own "
-        "value. `list` and `query` look at 10,000 items at most, and a log entry says if there were more. Numbers "
+        "value. `list` and `query` look at 10,000 items or 16 MiB at most, and a log entry says if there were more. Numbers "
         "have 38 digits and stay exact; sets become lists, bytes base64. `batch_write` may be done in part when it fails.",
         example="""\
 type: dynamodb
@@ -217,7 +220,7 @@ def _write(table: DynamoDb, name: str, requests: Sequence[Json]) -> None:
         left = answer.get("UnprocessedItems") or {}
         if not isinstance(left, Mapping) or not left.get(name):
             return
-        requests = left[name]
+        requests = _list_of(left, name)
         table.pause(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -226,8 +229,8 @@ def _scanned(table: DynamoDb, request: Mapping[str, Json]) -> tuple[list[dict[st
     """Items of the table, and whether there are more. Pages that are too large are read in smaller ones."""
     items: list[dict[str, Json]] = []
     start: dict[str, Json] = {}
-    page = _PAGE
-    while len(items) < MAX_READ:
+    page, size = _PAGE, 0
+    while len(items) < MAX_READ and size < MAX_BYTES:
         try:
             answer = table.call("Scan", {**request, **start, "Limit": page, "ConsistentRead": True})
         except TooLarge:
@@ -235,8 +238,18 @@ def _scanned(table: DynamoDb, request: Mapping[str, Json]) -> tuple[list[dict[st
                 raise
             page //= 2
             continue
-        items += [read_item(item) for item in answer.get("Items") or ()]
+        page_items = [read_item(item) for item in _list_of(answer, "Items")]
+        items += page_items
         if not answer.get("LastEvaluatedKey"):
             return items, False
+        size += len(exact_json.dumps(page_items))
         start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
     return items, True
+
+
+def _list_of(answer: Mapping[str, Any], name: str) -> list[Any]:
+    """Raises `ValueError`."""
+    found = answer.get(name)
+    if found is not None and not isinstance(found, list):
+        raise ValueError("not a list")
+    return found or []

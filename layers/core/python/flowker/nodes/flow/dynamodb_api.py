@@ -21,6 +21,7 @@ from flowker.nodes.flow.base import Circumstances, FlowFailure
 from flowker.nodes.flow.http_exchange import status_handle
 from flowker.nodes.flow.params import is_number, wrong
 
+_CODE = re.compile("[A-Za-z]{1,80}")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _AUTHENTICATION = "aws_sigv4"
 _MAX_DIGITS = 38
@@ -132,6 +133,7 @@ def _answer(response: OutboundResponse) -> dict[str, Json]:
         return body
     said = body if isinstance(body, dict) else {}
     code = str(said.get("__type", "")).rpartition("#")[2]
+    code = code if _CODE.fullmatch(code) else ""
     if response.status < 400:
         raise FlowFailure("DynamoDB: the answer is not DynamoDB's")
     text = str(said.get("message", said.get("Message", ""))) if code in _SAID else ""

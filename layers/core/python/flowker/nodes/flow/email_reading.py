@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.errors import MessageError
-from email.header import decode_header, make_header
+from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any, TypeVar
 
 from flowker.model.exact_json import Json
 from flowker.model.mail import FetchedMail
+from flowker.nodes.flow.charsets import codec, decoded
 
 T = TypeVar("T")
 
@@ -20,8 +21,14 @@ _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError
 """What the parser of the standard library raises for what it does not expect."""
 _SPECIAL = re.compile(r'[,;:<>@()"\\\[\]]')
 """What a name may only hold between quotes."""
-_NO_CHARSET = re.compile("idna|punycode|.*escape", re.IGNORECASE)
-"""Codecs of Python that are no character sets; some take very long."""
+MOST_LINES = 100_000
+MOST_PARTS = 5_000
+MOST_NESTED = 50
+_ABOUT_PARTS = re.compile(rb"^content-[a-z-]+:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
+_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+_MOST_ABOUT_PARTS = 8 * 1024
+_MOST_HEADER = 64 * 1024
+"""Beyond these a mail is written to keep its readers busy: the parser would take minutes."""
 _NOTE = "the mail is not well formed: "
 
 
@@ -30,7 +37,10 @@ class _Reading:
 
     def __init__(self, content: bytes) -> None:
         self.notes: list[str] = []
-        self.message: Message = self.tried("structure", lambda: message_from_bytes(content), Message())
+        found = self.tried("structure", lambda: _parsed(content), None)
+        if found is None:  # not the same as false: one without a header is that as well
+            found = self.tried("structure", lambda: _header(content), Message())
+        self.message: Message = found
 
     def tried(self, part: str, read: Callable[[], T], otherwise: T) -> T:
         """What `read` gives, or a note and `otherwise`."""
@@ -47,14 +57,14 @@ class _Reading:
     def decoded(self, name: str, value: str) -> str:
         """Encoded words as what they mean, in one line."""
         raw = _text(value)
-        text = self.tried(name.lower(), lambda: str(make_header(decode_header(raw))), raw)
+        text = self.tried(name.lower(), lambda: _words(raw), raw)
         return _text("".join(text.splitlines()).replace("\t", " ")).strip()
 
     def addresses(self, name: str) -> list[str]:
         values = [_text(value) for value in self._values(name)]
         none: list[tuple[str, str]] = []
         # Taken apart first: a decoded name may hold a comma.
-        pairs = self.tried(name.lower(), lambda: getaddresses(values), none)
+        pairs = self.tried(name.lower(), lambda: getaddresses(_short(values)), none)
         return [self._address(name, label, bare) for label, bare in pairs if label or bare]
 
     def _address(self, name: str, label: str, bare: str) -> str:
@@ -89,11 +99,9 @@ class _Reading:
     def _content(self, part: Message) -> str:
         nothing: Any = b""
         payload = self.tried("body", lambda: part.get_payload(decode=True), nothing)
-        charset = self.tried("body", part.get_content_charset, None) or "utf-8"
-        charset = "utf-8" if _NO_CHARSET.match(charset) else charset
+        charset = self.tried("body", part.get_content_charset, None)
         content = payload if isinstance(payload, bytes) else b""
-        text = self.tried("body", lambda: content.decode(charset, "replace"), None)
-        return _text(content.decode(errors="replace") if text is None else text).replace("\r\n", "\n")
+        return _text(decoded(content, charset)).replace("\r\n", "\n")
 
     def date(self) -> datetime | None:
         written = self.header("Date")
@@ -113,6 +121,41 @@ class _Reading:
     def defects(self) -> Iterator[str]:
         for part in self._parts():
             yield from (type(defect).__name__ for defect in part.defects)
+
+
+def _parsed(content: bytes) -> Message:
+    """Raises what the parser raises, `ValueError` for what it had better not see."""
+    lines = max(content.count(b"\n"), content.count(b"\r"))
+    nested = len(re.findall(b"boundary", content, re.IGNORECASE))
+    if lines > MOST_LINES or nested > MOST_NESTED or content.count(b"\n--") > MOST_PARTS:
+        raise ValueError("too many parts")
+    if any(len(found.group()) > _MOST_ABOUT_PARTS for found in _ABOUT_PARTS.finditer(content)):
+        raise ValueError("too long")
+    return message_from_bytes(content)
+
+
+def _header(content: bytes) -> Message:
+    """The header alone, without what it says of parts."""
+    header = _END_OF_HEADER.split(content[:_MOST_HEADER], maxsplit=1)[0]
+    return message_from_bytes(_ABOUT_PARTS.sub(b"", header))
+
+
+def _words(header: str) -> str:
+    """With its encoded words decoded. Raises `ValueError`, `LookupError`, `MessageError`."""
+    parts = decode_header(*_short([header]))
+    return "".join(
+        part
+        if isinstance(part, str)
+        else part.decode(codec(charset) if charset else "raw-unicode-escape", "replace")
+        for part, charset in parts
+    )
+
+
+def _short(headers: list[str]) -> list[str]:
+    """The same. Raises `ValueError`."""
+    if sum(map(len, headers)) > _MOST_HEADER:
+        raise ValueError("too long")
+    return headers
 
 
 def told(mail: FetchedMail, with_body: bool, preview: int | None) -> dict[str, Json]:

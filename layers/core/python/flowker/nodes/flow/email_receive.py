@@ -47,7 +47,8 @@ class EmailReceive(NodeType):
     )  # fmt: skip
     page = Page(
         summary="Reads a mailbox. No match gives an empty list. Of each mail at most 1 MiB is read. A mail that is not well "
-        "formed is told as well as can be, with a `note`. With `mark_as_read` mails are marked when all have been fetched: if "
+        "formed is told as well as can be, with a `note`; of one with more parts than anybody reads only the header. "
+        "With `mark_as_read` mails are marked when all have been fetched: if "
         "the run is interrupted right then, a flow that asks for `unseen` does not see them again.",
         example="""\
 type: email.receive

@@ -1,5 +1,6 @@
 """What `http.request` and `webhook` share: the request that is sent, and what its answer means (FlowRunner spec d.1)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -18,6 +19,7 @@ from flowker.model.outbound import (
     transient,
 )
 from flowker.nodes.flow.base import Circumstances, FlowFailure
+from flowker.nodes.flow.charsets import decoded
 from flowker.nodes.flow.params import Kind, Param, wrong
 
 DEFAULT_TIMEOUT = "30s"
@@ -25,6 +27,7 @@ LONGEST_TIMEOUT = 300
 """Seconds, as for nodes of workflows."""
 _FORM = "application/x-www-form-urlencoded"
 _SUCCESS = range(200, 300)
+_LENGTH = re.compile("[0-9]{1,15}")
 
 URL = Param("url", Kind.TEXT, "Where to; `http` or `https`", required=True, least=1)
 HEADERS = Param("headers", Kind.MAP, "Header names to values; what is no text is written as one")
@@ -193,7 +196,7 @@ def _result(
         "timing_ms": milliseconds,
         "metadata": {
             "content_type": media_type,
-            "content_length": int(length) if length.isdecimal() else len(response.body),
+            "content_length": int(length) if _LENGTH.fullmatch(length) else len(response.body),
             "request_url": request.url,
             "request_method": request.method,
             "timing": f"{milliseconds}ms",
@@ -206,11 +209,7 @@ def _result(
 def _text(body: bytes, media_type: str) -> str:
     """In the answer's own character set if it names one that is known. What is not text becomes replacement characters."""
     _, _, charset = media_type.lower().partition("charset=")
-    charset = charset.split(";")[0].strip(" \"'")
-    try:
-        return body.decode(charset or "utf-8", "replace")
-    except (LookupError, ValueError):
-        return body.decode(errors="replace")
+    return decoded(body, charset.split(";")[0].strip(" \"'"))
 
 
 def _parsed(text: str, media_type: str) -> Json:

@@ -8,6 +8,7 @@ from flowker.nodes.flow.params import Kind, Param
 
 class Join(NodeType):
     name = "join"
+    quick = True
     table = (
         Param("format", Kind.TEXT, "`array`, `object` (`result_0`, `result_1`, …) or `map` (by the `branch` member of each "
               "result)", default="array", choices=("array", "object", "map")),

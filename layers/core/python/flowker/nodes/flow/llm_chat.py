@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from flowker.model.exact_json import Json
 from flowker.nodes.flow.base import FlowFailure
 
+_COUNTS = range(2**53)
+
 
 @dataclass(frozen=True, slots=True)
 class Chat:
@@ -78,7 +80,7 @@ def usage(prompt: Json, completion: Json, total: Json = None) -> dict[str, Json]
 
 
 def count(value: Json) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and value in _COUNTS else 0
 
 
 def present(fields: Mapping[str, Json]) -> dict[str, Json]:

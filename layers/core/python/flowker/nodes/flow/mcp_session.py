@@ -31,6 +31,9 @@ _MOST_SAID = 500
 _SHORTEST_WORD = 8
 """Of a header's value, what may be a credential."""
 _MOST_PAGES = 50
+MOST_LISTED = 4 * 1024 * 1024
+"""Bytes of all pages of a list, as JSON."""
+_CODES = range(-(2**31), 2**31)
 
 
 class McpSession:
@@ -81,13 +84,15 @@ class McpSession:
     def pages(self, method: str, member: str) -> dict[str, Json]:
         """The result of a request for a list, with `member` of all pages together."""
         result: dict[str, Json] = dict(self.request(method, {}))
-        listed = list(result.get(member) or ())
+        listed = _listed(result, member)
         for _ in range(_MOST_PAGES):
             cursor = result.pop("nextCursor", None)
             if cursor is None:
                 return {**result, member: listed}
             result = dict(self.request(method, {"cursor": cursor}))
-            listed += result.get(member) or ()
+            listed += _listed(result, member)
+            if len(exact_json.dumps(listed)) > MOST_LISTED:
+                raise FlowFailure(f"MCP error: the list has more than {MOST_LISTED} bytes", retryable=False)
         raise FlowFailure(f"MCP error: the list has more than {_MOST_PAGES} pages", retryable=False)
 
     def quoted(self, text: str) -> str:
@@ -133,11 +138,12 @@ class McpSession:
         )
 
     def _refusal(self, error: Json) -> FlowFailure:
-        code = error.get("code") if isinstance(error, Mapping) else None
-        details = {"code": code, "data": error.get("data")} if isinstance(error, Mapping) else {}
+        known = error if isinstance(error, Mapping) else {}
+        code = known.get("code")
+        code = code if isinstance(code, int) and code in _CODES else None
         return FlowFailure(
-            self._redactor.text(f"MCP error {code}: {self.quoted(_said(error))}"),
-            details=self._redactor.json(details),
+            "MCP error" + ("" if code is None else f" {code}") + f": {self.quoted(_said(error))}",
+            details=self._redactor.json({"code": code, "data": known.get("data")} if known else {}),
             retryable=code not in _FOR_GOOD,
         )
 
@@ -173,6 +179,14 @@ def events(stream: str) -> Iterator[str]:
             data = []
         elif name == "data":
             data.append(value.removeprefix(" "))
+
+
+def _listed(result: Mapping[str, Any], member: str) -> list[Json]:
+    """Raises `FlowFailure`."""
+    found = result.get(member)
+    if found is not None and not isinstance(found, list):
+        raise FlowFailure("MCP error: the answer has no list")
+    return list(found or ())
 
 
 def _said(error: Json) -> str:

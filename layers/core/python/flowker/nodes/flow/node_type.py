@@ -32,6 +32,8 @@ class NodeType(ABC):
     table: ClassVar[Sequence[Param]] = ()
     strategy: str | None = None
     """Of the types that are a batch without saying so: which one, unless the flow spells it out."""
+    quick: bool = False
+    """Whether it does nothing but compute, see `Shape.QUICK`."""
     page: Page
 
     @property
@@ -45,7 +47,7 @@ class NodeType(ABC):
         return frozenset(name for param in self.table for name in param.names)
 
     def shape(self, params: Mapping[str, Any]) -> Shape:
-        return Shape.PLAIN
+        return Shape.QUICK if self.quick else Shape.PLAIN
 
     def check(self, params: Mapping[str, Any]) -> Sequence[Problem]:
         return [*tables.check(self.table, params), *self.further(params)]

@@ -6,6 +6,7 @@ from flowker.nodes.flow.node_type import NO_NAMES, NodeType, Page
 
 class PassThrough(NodeType):
     name = "base"
+    quick = True
     page = Page(
         summary="Passes its input through. Useful as a place where routes meet, and with hooks.",
         example="{ type: base, next: { default: next_one } }",

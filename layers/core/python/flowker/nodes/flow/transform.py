@@ -13,6 +13,7 @@ _LOGS = {"(what the script writes)": "each `console.log`, `info`, `warn` and `er
 
 class Transform(NodeType):
     name = "transform"
+    quick = True
     table = (
         Param("script", Kind.SCRIPT, "Function body; what it returns is the result. This or `mapping`", least=1),
         Param("mapping", Kind.SELECTORS, "Names of the result to selectors over the input: `$` is all of it, `$.a[0].b` a "

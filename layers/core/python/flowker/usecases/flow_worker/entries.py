@@ -19,6 +19,8 @@ class LiveEntries:
     now: float
     _stored: dict[str, int] = field(default_factory=dict)
     """Versions of entries that have expired and are still there."""
+    _places: dict[str, str | None] = field(default_factory=dict)
+    """Where the values are kept of all entries that were read."""
 
     def get(self, key: str) -> Entry | None:
         found = self.store.entry(self.account_id, key)
@@ -34,14 +36,16 @@ class LiveEntries:
             after = page[-1].key
 
     def _lives(self, entry: Entry) -> bool:
+        self._places[entry.key] = entry.place
         if entry.expires is None or entry.expires > self.now:
             return True
         self._stored[entry.key] = entry.version
         return False
 
     def conditions(self, changes: Sequence[EntryChange]) -> Sequence[EntryChange]:
-        """The changes as they are to be stored: what takes the place of an expired entry continues its versions."""
-        return [self._instead(change) for change in changes]
+        """The changes as they are to be stored: what takes the place of an expired entry continues its versions, and what was
+        kept elsewhere is left there."""
+        return [replace(self._instead(change), leaves=self._places.get(change.key)) for change in changes]
 
     def _instead(self, change: EntryChange) -> EntryChange:
         version = self._stored.get(change.key)

@@ -1,7 +1,9 @@
 """Run one task of a flow: read, do the node's work, decide what follows, write once (architecture §5, FlowRunner spec k).
 
 A task reads its predecessor and what that points to, in at most two reads, and writes one transaction, in which the start of
-the next node is told as well. It may be delivered more than once: a redelivery is answered as before and repeats nothing.
+the next node is told as well. It goes on with the quick nodes behind (decision 26), which share one transaction: if their task
+is that of a node with effects, one of their own, so that nothing can undo its record. It may be delivered more than once: a
+redelivery is answered as before and repeats nothing.
 """
 
 from collections.abc import Mapping
@@ -14,7 +16,8 @@ from flowker.model.execution import Execution, ExecutionStatus
 from flowker.model.run import FlowStep
 from flowker.nodes.flow.base import FlowFailure
 from flowker.ports import AlreadyRecorded, ExecutionEnded
-from flowker.ports.runs import EntryChanged, RunState, SignalAwaited
+from flowker.ports.runs import EntryChanged, Recording, RunState, SignalAwaited
+from flowker.usecases.flow_plans import FlowPlan
 from flowker.usecases.flow_worker.delivery import Delivery
 from flowker.usecases.flow_worker.task import Answer, FlowTask, Phase
 from flowker.usecases.flow_worker.tools import FlowTools
@@ -35,19 +38,29 @@ class FlowSteps:
         if task.phase is Phase.LISTEN:
             return self._listen(task)
         plan = self._tools.plans.of(task.revision)
+        while True:
+            execution, step = self._recorded(task, plan)
+            following = _onward(task, step, plan)
+            if following is None:
+                return self._answered(execution, step)
+            task = following
+
+    def _recorded(self, task: FlowTask, plan: FlowPlan) -> tuple[Execution, FlowStep]:
+        """The step of the task, or the last one of the quick nodes that it begins with; recorded now, or before."""
         failure: FlowFailure | None = None
         for _ in range(MOST_RACES):
             state = self._load(task)
             recorded = state.steps.get(task.path)
             if recorded is not None:
-                return self._replay(task, state.execution, recorded)
+                if state.execution.status is ExecutionStatus.FAILED:
+                    raise NodeFailed("the run has ended")
+                return state.execution, recorded
             if state.execution.status.terminal:
                 raise NodeFailed("the run has ended")
             with acting(Actor(ActorType.USER, state.execution.launch.account_id or "")):
-                delivery = Delivery(self._tools, plan, task, state)
                 try:
-                    delivery.perform(failure)
-                    self._store.record(state, delivery.recording)
+                    recording = self._performed(task, plan, state, failure)
+                    self._store.record(state, recording)
                 except EntryChanged:
                     continue
                 except SignalAwaited as awaited:
@@ -57,20 +70,26 @@ class FlowSteps:
                     continue  # by another delivery of this task: answered as that one was
                 except ExecutionEnded:
                     raise NodeFailed("the run has ended") from None
-            return self._answered(state.execution, delivery.recording.step)
+            return state.execution, recording.last
         raise StoreUnavailable("the entry is changed too often")
+
+    def _performed(
+        self, task: FlowTask, plan: FlowPlan, state: RunState, refused: FlowFailure | None
+    ) -> Recording:
+        """What the task leaves; of quick nodes, what all of them do."""
+        delivery = Delivery(self._tools, plan, task, state)
+        delivery.perform(refused)
+        recording = delivery.recording
+        following = _onward(task, recording.last, plan)
+        if following is None or task.phase is not None or not plan.quick(plan.nodes[task.node]):
+            return recording
+        return recording.then(self._performed(following, plan, state.after(recording), None))
 
     def _load(self, task: FlowTask) -> RunState:
         paths = [task.at, task.path, *([task.expanded] if task.expanded else [])]
         state = self._store.load(task.execution_id, paths)
         telemetry.about(correlation_id=state.execution.correlation_id)
         return state
-
-    def _replay(self, task: FlowTask, execution: Execution, step: FlowStep) -> Answer:
-        """What the first delivery answered."""
-        if execution.status is ExecutionStatus.FAILED:
-            raise NodeFailed("the run has ended")
-        return self._answered(execution, step)
 
     def _answered(self, execution: Execution, step: FlowStep) -> Answer:
         """Do what only the recorded step may cause, again or for the first time, and answer."""
@@ -92,3 +111,9 @@ class FlowSteps:
         if signal is not None and signal.came:
             self._tools.machines.answer(task.token, {"step": task.at})
         return {"step": task.at}
+
+
+def _onward(task: FlowTask, step: FlowStep, plan: FlowPlan) -> FlowTask | None:
+    """The part of the task that is about the node where the step leads, if that is a part of it."""
+    target = next((plan.targets[key] for key in step.answer if key in plan.targets), None)
+    return task.onward(step.path, target) if target is not None and target in task.quick else None

@@ -26,7 +26,8 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlowTask:
-    """`at` is the path of the step before. `lane` is set in the first task of a branch, `leaves` are edges that end it.
+    """`at` is the path of the step before. `lane` is set in the first task of a branch, `leaves` are edges that end it. The
+    nodes of `quick` run in this task as well, when the way leads there.
     `branches` are the paths of the last steps of branches or items. `attempt` counts from 0."""
 
     execution_id: str
@@ -36,6 +37,7 @@ class FlowTask:
     attempt: int = 0
     phase: Phase | None = None
     lane: int | None = None
+    quick: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
     branches: Sequence[str] = ()
     item: int | None = None
@@ -49,6 +51,10 @@ class FlowTask:
         if self.lane is not None:
             return path_inside(self.at, self.lane)
         return path_after(self.at)
+
+    def onward(self, at: str, node: str) -> "FlowTask":
+        """The part of this task that is about one of `quick`, behind that step."""
+        return FlowTask(self.execution_id, self.revision, at, node, quick=self.quick, leaves=self.leaves)
 
     @property
     def expanded(self) -> str | None:

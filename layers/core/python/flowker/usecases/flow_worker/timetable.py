@@ -9,20 +9,17 @@ from flowker.model.cron import CronError
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
 from flowker.model.run import RunStatus
-from flowker.model.schedule import Fired, Schedule
+from flowker.model.schedule import MOST_PAYLOAD, Fired, Schedule
 from flowker.nodes.flow.base import FlowFailure
 from flowker.nodes.flow.params import wrong
-from flowker.usecases.schedules import Schedules, TooManySchedules, Wanted
-
-MOST_PAYLOAD = 64 * 1024
-"""Bytes of JSON: as much as an item holds of the input of a run."""
+from flowker.usecases.flow_schedules import FlowSchedules, TooManySchedules, Wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
     """`nodes.flow.base.Schedules` for one run. What scheduled runs are given is shown to users, so it is `redacted`."""
 
-    schedules: Schedules
+    schedules: FlowSchedules
     execution: Execution
     redacted: Callable[[Json], Json]
 

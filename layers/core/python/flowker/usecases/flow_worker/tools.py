@@ -9,8 +9,8 @@ from flowker.ports.accounts import Secrets
 from flowker.ports.flows import FlowStore
 from flowker.ports.runs import RunStore, Scripts
 from flowker.usecases.flow_plans import FlowPlans
+from flowker.usecases.flow_schedules import FlowSchedules
 from flowker.usecases.run_starts import RunStarts
-from flowker.usecases.schedules import Schedules
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +29,5 @@ class FlowTools:
     clock: Clock
     sleep: Callable[[float], None]
     step_limit: int = 1000
-    schedules: Schedules | None = None
+    schedules: FlowSchedules | None = None
     sql: Sql | None = None

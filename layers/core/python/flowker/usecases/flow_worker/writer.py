@@ -54,11 +54,11 @@ class Writer:
             self.record({}, known, done=done, **kept)
             return
         target = self._plan.nodes[route.target]
-        following = flow_events.started(target, self._ended)
+        following = self._entering(target)
         if self._relays(target):
             self._relay(target, {}, known, done=done, following=following, **kept)
         else:
-            node = (target.id, type_name(target))
+            node = self._at(target)
             self.record({key: True}, known, done=done, following=following, node=node, **kept)
 
     def pause(self, seconds: int, kept: Mapping[str, Json], known: Known) -> None:
@@ -70,7 +70,7 @@ class Writer:
 
     def split(self, lanes: Sequence[Node], known: Known) -> None:
         """Begin all branches."""
-        following = [event for lane in lanes for event in flow_events.started(lane, self._ended)]
+        following = [event for lane in lanes for event in self._entering(lane)]
         self.record({"lanes": len(lanes)}, known, following=following)
 
     def end(self, known: Known, error: Json, *, done: bool = False, **kept: Json) -> None:
@@ -97,7 +97,8 @@ class Writer:
         **kept: Json,
     ) -> None:
         """`kept` are the step's `value` and `state`; `following` is told of the nodes that are next."""
-        told = [*flow_events.logged(self._node, self._ended, self._scope.redacted_lines(self.lines))]
+        lines = self._scope.redacted_lines(self.lines)
+        told = [*self._opening(), *flow_events.logged(self._node, self._ended, lines)]
         if done:
             told.append(flow_events.completed(self._node, self._ended, known.input))
         told += following
@@ -106,17 +107,33 @@ class Writer:
             told += ending(outcome, self._node.id, type_name(self._node), known.input)
             audit.append(engine_events.ended(self._state.execution, outcome, self._now))
         self.recording = Recording(
-            step=self._step(answer, known, kept),
+            steps=[self._step(answer, known, kept)],
             events=told,
             outcome=outcome,
             result_of=known.input if outcome is not None else None,
-            node=node,
+            node=node or ((self._node.id, type_name(self._node)) if self._opens else None),
             changes=self.changes,
             audit=audit,
             leg=leg,
             awaits=awaits,
             heard=self.heard,
         )
+
+    @property
+    def _opens(self) -> bool:
+        """Whether this task tells of its own node that it runs."""
+        return self._task.first and self._plan.listens(self._node)
+
+    def _opening(self) -> Sequence[RunEvent]:
+        return flow_events.started(self._node, self._started) if self._opens else ()
+
+    def _entering(self, target: Node) -> Sequence[RunEvent]:
+        """What is told of a node that is next: nothing yet if it listens."""
+        return [] if self._plan.listens(target) else flow_events.started(target, self._ended)
+
+    def _at(self, target: Node) -> tuple[str, str] | None:
+        """Where the run is when it is told to be there."""
+        return None if self._plan.listens(target) else (target.id, type_name(target))
 
     def _step(self, answer: Mapping[str, Json], known: Known, kept: Mapping[str, Json]) -> FlowStep:
         path = self._task.path
@@ -134,8 +151,10 @@ class Writer:
         )
 
     def _relays(self, target: Node) -> bool:
-        """Whether a fresh run of the orchestrator goes on there: only where it can begin, see `after_loops`. Steps of branches
-        and items count as well, for they fill the same history."""
+        """Whether a fresh run of the orchestrator goes on there: only where it can begin, see `after_loops`, and a task does.
+        Steps of branches and items count as well, for they fill the same history."""
+        if target.id in self._task.quick:
+            return False
         execution = self._state.execution
         due = execution.recorded + 1 >= RELAY_STEPS * (execution.leg + 1)
         return due and not in_branch(self._task.path) and target.id in self._plan.after_loops
@@ -144,7 +163,7 @@ class Writer:
         """Let another run of the orchestrator go on, see `FlowSteps`."""
         leg = self._state.execution.leg + 1
         kept = {**state, "to": target.id, "leg": leg}
-        node = (target.id, type_name(target))
+        node = self._at(target)
         self.record({"relay": True}, known, state=kept, node=node, leg=leg, **more)
 
     @cached_property

@@ -3,7 +3,7 @@
 from flowker import errors
 from flowker.catalog.entries import OBJECT, STRING, Schema, array, integer, record, text
 from flowker.compiler.flows.check import MOST_DESCRIPTION, MOST_NAME, MOST_NODES
-from flowker.http.api_v1.flows import MOST_FOUND
+from flowker.http.api_v1.flows import MOST_FOUND, MOST_NUMBER
 from flowker.http.openapi.api_v1.words import LIST, LOCATION, PAGING, SECONDS, id_of, message, page
 from flowker.http.openapi.operation import (
     COUNT,
@@ -71,8 +71,8 @@ _FIND: dict[str, Schema] = {
         )
         for name in ("created_after", "created_before", "updated_after", "updated_before")
     },
-    "page": described(integer(1, 10**9), "Counts from 1."),
-    "page_size": integer(1, 10**9, default=DEFAULT_LIMIT),
+    "page": described(integer(1, MOST_NUMBER), "Counts from 1."),
+    "page_size": integer(1, MOST_NUMBER, default=DEFAULT_LIMIT),
 }
 
 SCHEMAS: Schemas = {
@@ -155,7 +155,7 @@ OPERATIONS: Operations = {
     ),
     ("POST", "/api/v1/flows/search"): Operation(
         answers={200: json_body("The flows that were found.", ref("FlowsFound"))},
-        refusals=UNREADABLE,
+        refusals=(*UNREADABLE, errors.InvalidSearch),
         body=ref("FlowSearch"),
         body_required=False,
     ),

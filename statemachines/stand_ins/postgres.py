@@ -1,4 +1,4 @@
-"""A PostgreSQL server of Debian's packages, on the loopback interface, for one run of the tests."""
+"""A PostgreSQL server of Debian's packages, on the loopback interface."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from flowker.adapters.destinations import Destinations
 from flowker.adapters.postgres import PostgresServers
 from flowker.model.exact_json import Json
 from flowker.model.sql import SqlServer, SqlStatement
-from tests.servers import free_port
+from statemachines.stand_ins.ports import free_port
 
 USER, PASSWORD = "tenant", "pass-" + "w0rd of the tenant"
 _START_SECONDS = 30.0
@@ -100,8 +100,11 @@ def _initialize(programs: Path, data: Path, folder: Path, owner: str | None) -> 
         "--no-sync",
     ]
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
-    done = subprocess.run(command, cwd=folder, user=owner, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = subprocess.run(  # noqa: S603 - Debian's program
+        command, cwd=folder, user=owner, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
 
 
 @contextmanager
@@ -119,7 +122,9 @@ def _started(programs: Path, data: Path, folder: Path, port: int, owner: str | N
     ]
     log = folder / "postgres.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=folder, user=owner, stdout=output, stderr=output)
+        process = subprocess.Popen(  # noqa: S603 - Debian's program
+            command, cwd=folder, user=owner, stdout=output, stderr=output
+        )
     try:
         _wait(process, log)
         yield
@@ -136,7 +141,7 @@ def _wait(process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while b"ready to accept connections" not in log.read_bytes():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise AssertionError(f"PostgreSQL did not start:\n{log.read_text()}")
+            raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
         time.sleep(0.02)
 
 

@@ -1,20 +1,19 @@
 """An OpenID Connect server on loopback: opaque tokens, both ways of client authentication, and faults on demand."""
 
 import json
-import sys
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 from uuid import uuid4
 
+from statemachines.stand_ins.http_service import Answer, Request, json_answer, service
+
 DISCOVERY = "/.well-known/openid-configuration"
-Answer = tuple[int, bytes, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class TokenRequest:
     """One request to `/token`. `basic` is the decoded pair of the header, None without one."""
 
     form: dict[str, str]
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     basic: tuple[str, str] | None
 
 
@@ -36,7 +35,7 @@ class OidcServer:
     public_clients: bool = False
     lifetime: Any = 3600
     """`expires_in` of the tokens; None leaves it out."""
-    token_type: str | None = "Bearer"
+    token_type: str | None = "Bearer"  # noqa: S105 - no secret
     rotates: bool = True
     """Whether a refresh brings a new refresh token and ends the old one."""
     delay: float = 0.0
@@ -78,7 +77,7 @@ class OidcServer:
     def refuse(self, status: int, document: Any = None, **headers: str) -> None:
         """Answer the next request for a token like that."""
         body = b"" if document is None else json.dumps(document).encode()
-        self.scripted.append((status, body, {"Content-Type": "application/json", **headers}))
+        self.scripted.append(Answer(status, body, headers))
 
     def redirect(self, location: str, status: int = 307) -> None:
         self.refuse(status, Location=location)
@@ -88,8 +87,19 @@ class OidcServer:
         with self.lock:
             return [self.client[1], self.user[1], *self.issued]
 
-    def answer(self, request: TokenRequest) -> Answer:
-        """What the token endpoint says."""
+    def answer(self, request: Request) -> Answer:
+        """What is said to a request, whatever it is for."""
+        if request.method == "POST":
+            time.sleep(self.delay)
+            return self._token(_token_request(request))
+        if request.target != DISCOVERY:
+            return Answer(404)
+        with self.lock:
+            self.discoveries += 1
+        usual = {"issuer": "https://somewhere.else", "token_endpoint": self.token_url}
+        return json_answer(self.discovery_status, usual if self.discovery is None else self.discovery)
+
+    def _token(self, request: TokenRequest) -> Answer:
         with self.lock:
             self.token_requests.append(request)
             if self.scripted:
@@ -98,8 +108,8 @@ class OidcServer:
             if error:
                 # A description that repeats what was sent: real servers do.
                 document = {"error": error, "error_description": json.dumps(request.form)}
-                return 401 if error == "invalid_client" else 400, json.dumps(document).encode(), {}
-            return 200, json.dumps(self._issue(request.form)).encode(), {}
+                return json_answer(401 if error == "invalid_client" else 400, document)
+            return json_answer(200, self._issue(request.form))
 
     def _refusal(self, request: TokenRequest) -> str | None:
         form = request.form
@@ -137,70 +147,19 @@ class OidcServer:
         return {name: value for name, value in document.items() if value is not None}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    oidc: OidcServer
-
-    def do_GET(self) -> None:
-        if self.path != DISCOVERY:
-            self._send(404, b"", {})
-            return
-        with self.oidc.lock:
-            self.oidc.discoveries += 1
-        usual = {"issuer": "https://somewhere.else", "token_endpoint": self.oidc.token_url}
-        document = usual if self.oidc.discovery is None else self.oidc.discovery
-        self._send(self.oidc.discovery_status, json.dumps(document).encode(), {})
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        form = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        scheme, _, encoded = headers.get("authorization", "").partition(" ")
-        basic = None
-        if scheme == "Basic":
-            client_id, _, secret = b64decode(encoded).decode().partition(":")
-            basic = unquote_plus(client_id), unquote_plus(secret)
-        if self.oidc.delay:
-            time.sleep(self.oidc.delay)
-        self._send(*self.oidc.answer(TokenRequest(form, headers, basic)))
-
-    def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        try:
-            self.wfile.write(content)
-        except OSError:
-            self.close_connection = True  # the caller has given up, as it may
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is inherited
-        """Quiet."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Callers may hang up while they wait."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+def _token_request(request: Request) -> TokenRequest:
+    parsed = parse_qs(request.content.decode(), keep_blank_values=True)
+    form = {name: values[0] for name, values in parsed.items()}
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme != "Basic":
+        return TokenRequest(form, request.headers, None)
+    client_id, _, secret = b64decode(encoded).decode().partition(":")
+    return TokenRequest(form, request.headers, (unquote_plus(client_id), unquote_plus(secret)))
 
 
 @contextmanager
 def running_oidc_server() -> Iterator[OidcServer]:
     """An OpenID Connect server for as long as the block runs."""
     oidc = OidcServer()
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"oidc": oidc}))
-    oidc.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with service(oidc.answer) as oidc.url:
         yield oidc
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -1,6 +1,6 @@
 """What the tests of node types run them in: a world that remembers what a node asked of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from flowker.model.exact_json import Json
 from flowker.model.outbound import OutboundRequest, OutboundResponse
 from flowker.model.redaction import Redactor
 from flowker.model.run import Entry, RunStatus
+from flowker.model.sql import SqlResult, SqlServer, SqlStatement
 from flowker.nodes.flow.base import Circumstances, Done, FlowFailure, Listen, Mail, Pause, Sql
 from flowker.nodes.flow.registry import FLOW_NODE_TYPES
 
@@ -58,6 +59,22 @@ class MemoryRuns:
 
     def outcome(self, run_id: str) -> tuple[RunStatus, Json, str | None]:
         return self.outcomes[run_id]
+
+
+@dataclass
+class Database:
+    """A `Sql` that answers as it is told, and remembers what it was asked."""
+
+    answer: Exception | Sequence[SqlResult] = ()
+    asked: list[tuple[SqlServer, Sequence[SqlStatement], float]] = field(default_factory=list)
+
+    def run(
+        self, server: SqlServer, statements: Sequence[SqlStatement], timeout: float
+    ) -> Sequence[SqlResult]:
+        self.asked.append((server, statements, timeout))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
 
 @dataclass

@@ -10,11 +10,12 @@ from flowker.model import exact_json
 from flowker.model.exact_json import Json
 from flowker.model.outbound import CallFailed, CallTimedOut, OutboundRequest, OutboundResponse
 from flowker.model.run import Level
+from flowker.model.sql import SqlResult, SqlStatement
 from flowker.nodes.flow.agent import Agent
 from flowker.nodes.flow.base import Done, FlowFailure, Pause, Shape
 from flowker.nodes.flow.http_request import HttpRequest
 from flowker.nodes.flow.registry import FLOW_NODE_TYPES
-from tests.flow_nodes import World, problems, response
+from tests.flow_nodes import Database, World, problems, response
 from tests.models import KEY, TRACK, anthropic, asks, call, openai, written
 
 TOOL: dict[str, Any] = {
@@ -117,6 +118,30 @@ def test_a_tool_is_used_and_its_result_is_told() -> None:
     ]
     assert (found["response"], found["steps"], found["thinking"]) == ("Hello!", 2, "Let me look.")
     assert found["usage"]["total_tokens"] == 36
+
+
+def test_a_database_is_a_tool_whose_statement_the_model_cannot_change() -> None:
+    find = {
+        "name": "find_customer",
+        "node": "postgres",
+        "params": {
+            "host": "db.example.com",
+            "user": "desk",
+            "operation": "execute",
+            "query": "SELECT city FROM customers WHERE name = $1",
+            "args": ["${args.name}"],
+        },
+    }
+    asked = call("find_customer", '{"name": "x\'; DROP TABLE customers; --", "query": "DELETE"}')
+    outside = Outside([asks(asked), openai()])
+    database = Database([SqlResult([{"city": "Basel"}], 1)])
+    world = World(send=outside.send, sql=database)
+    outcome = world.done("agent", {**ASK, "tools": [find]})
+    ((server, statements, _),) = database.asked
+    assert server.host == "db.example.com"
+    wanted = "SELECT city FROM customers WHERE name = $1"
+    assert statements == [SqlStatement(wanted, ["x'; DROP TABLE customers; --"])]
+    assert outcome.value["intermediate_results"][0]["result"] == [{"city": "Basel"}]
 
 
 def test_the_model_is_told_its_tools() -> None:

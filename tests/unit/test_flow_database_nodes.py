@@ -1,7 +1,6 @@
 """`postgres` and `dynamodb`, without a database (FlowRunner spec d.10)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,26 +15,10 @@ from flowker.model.outbound import (
     OutboundResponse,
 )
 from flowker.model.sql import SqlResult, SqlServer, SqlStatement, StatementRefused
-from tests.flow_nodes import World, problems, response
+from tests.flow_nodes import Database, World, problems, response
 
 POSTGRES = {"host": "db.example.com", "user": "u", "operation": "execute", "query": "SELECT 1"}
 DYNAMODB = {"access_key": "AKIA", "secret_key": "s3cret", "operation": "get", "key": "k"}
-
-
-@dataclass
-class Database:
-    """Answers as it is told, and remembers what it was asked."""
-
-    answer: Exception | Sequence[SqlResult] = ()
-    asked: list[tuple[SqlServer, Sequence[SqlStatement], float]] = field(default_factory=list)
-
-    def run(
-        self, server: SqlServer, statements: Sequence[SqlStatement], timeout: float
-    ) -> Sequence[SqlResult]:
-        self.asked.append((server, statements, timeout))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
 
 
 def test_a_server_is_asked_encrypted_and_in_time() -> None:

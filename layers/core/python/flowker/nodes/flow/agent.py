@@ -41,7 +41,8 @@ class Agent(NodeType):
         Param("system_prompt", Kind.TEXT, "Who it is", least=1),
         Param("max_steps", Kind.COUNT, "Answers of the model, with the last one", default=10, least=1, most=100),
         Param("tools", Kind.MAPS, "What it may use, as `{name, description, parameters, node, params}`: a node of type `node` "
-              "is run with `params`, in which `args` is what the model asks with. Written out, with `${}` inside where needed",
+              "is run with `params`, in which `args` is what the model asks with. Written out, with `${}` inside where needed. "
+              "`node` is `http.request`, `webhook`, `llm`, `mcp`, `email.send`, `email.receive`, `postgres` or `dynamodb`",
               raw=True),
     )  # fmt: skip
     page = Page(

@@ -31,14 +31,16 @@ _BATCHES = (
     BatchTransform("worker_pool", "worker_pool", "a few at a time"),
 )
 
-_CALLING = (HttpRequest(), Webhook(), Llm(), Mcp(), EmailSend(), EmailReceive())
+_CALLING = (
+    HttpRequest(), Webhook(), Llm(), Mcp(), EmailSend(), EmailReceive(), Postgres(), DynamoDbTable(),
+)  # fmt: skip
 """What calls somebody outside in one go, so that an agent can use it as a tool."""
 
 NODE_TYPES: Mapping[str, NodeType] = {
     kind.name: kind
     for kind in (
         *_CALLING, Agent(_CALLING), Transform(), Condition(), Split(), Join(), Delay(), Wait(), Store(), Flow(), Cron(),
-        Postgres(), DynamoDbTable(), PassThrough(), *_BATCHES,
+        PassThrough(), *_BATCHES,
     )
 }  # fmt: skip
 """With their documentation."""

@@ -149,25 +149,26 @@ def pieces() -> Mapping[str, Piece]:
     _accept(0)
     warm = _pending()
     for node in ("first", "call"):
-        _run(warm, node, None, 0)  # so that nothing is read for the first time later
+        _run(warm, node, [], None, 0)  # so that nothing is read for the first time later
     table.notices.clear()
     start = _measured(table, _accept)
     executions = _pending()
     noted = _measured(table, partial(_hand_over, executions))
+    tasks: list[tuple[str, list[str]]] = [("first", []), ("call", []), ("decide", ["low"]), ("act", [])]
     first, call, decide, act = (
-        _measured(table, partial(_run, executions, node, None)) for node in ("first", "call", "decide", "act")
+        _measured(table, partial(_run, executions, node, members, None)) for node, members in tasks
     )
-    last = _measured(table, partial(_run, executions, "last", []))
+    last = _measured(table, partial(_run, executions, "last", [], []))
     _measured(table, _accept)
     others = _pending()
-    _measured(table, partial(_run, others, "first", None))
+    _measured(table, partial(_run, others, "first", [], None))
     end = _measured(table, partial(_end, others))
     return {
         "start": start,
         "call": call,
         "act": act,
         "first": _beyond(first, call),
-        "decision": _beyond(decide, call),
+        "further": _beyond(decide, call),
         "last": _beyond(last, act),
         "end": end,
         "noted": noted,
@@ -228,14 +229,21 @@ def _end(executions: Sequence[Execution], number: int) -> None:
     record_execution.handle({"executionId": executions[number].id}, None)
 
 
-def _run(executions: Sequence[Execution], node: str, finish: Sequence[str] | None, number: int) -> None:
+def _run(
+    executions: Sequence[Execution],
+    node: str,
+    members: Sequence[str],
+    finish: Sequence[str] | None,
+    number: int,
+) -> None:
     execution = executions[number]
     names = {
         "executionId": execution.id,
         "revision": execution.launch.revision,
         "entry": execution.launch.entry,
     }
-    run_node.handle({**names, "node": node, "attempt": 0, "finishUnless": finish}, None)
+    task = {**names, "node": node, "attempt": 0, "members": members, "finishUnless": finish}
+    run_node.handle(task, None)
 
 
 def _measured(table: MeteredTable, work: Callable[[int], object]) -> Piece:

@@ -40,8 +40,8 @@ HOW = """
 
 WORKS = """\
 By `python -m benchmarks.units`; a test counts again. `start` is a webhook that is accepted, `call` a task that calls a
-provider, `act` one that does not. Added to that are the `first` task of an execution, each `decision` that a task makes
-besides, and the `last` task, which ends the execution; where no task can tell that it is the last, `end` does so.
+provider, `act` one that does not. Added to that are the `first` task of an execution, each `further` step of a
+task, and the `last` task, which ends the execution; where no task can tell that it is the last, `end` does so.
 """
 
 

@@ -17,8 +17,8 @@ from botocore.config import Config
 from flowker import wiring
 from flowker.adapters.dynamodb import DynamoTable
 from flowker.adapters.items import Table
+from flowker.compiler.compile import compile_graph
 from flowker.usecases.node_runs import Task
-from flowker.usecases.plans import plan
 from tests.fakes import MemoryTable, RecordingMachines, ScriptedHttp
 from tests.functions import Answered, call
 from tests.integration.judges import Judge
@@ -190,10 +190,11 @@ def run(execution_id: str) -> None:
     """Do as the orchestrator would, and deliver every task twice."""
     launch = wiring.executions().get(execution_id).launch
     revision = wiring.workflow_store().revision(launch.revision)
-    heads = list(plan(revision, launch.entry).units.by_head)
-    for head in heads:
-        end = () if head == heads[-1] else None
-        task = Task(execution_id, launch.revision, launch.entry, head, finish_unless=end)
+    units = compile_graph(revision, launch.entry).units.order
+    for unit in units:
+        end = () if unit is units[-1] else None
+        head, *others = unit.members
+        task = Task(execution_id, launch.revision, launch.entry, head, finish_unless=end, members=others)
         assert wiring.node_runs().run(task) == wiring.node_runs().run(task)
 
 

@@ -42,14 +42,20 @@ def act(node_id: str) -> dict[str, Any]:
 
 
 def test_a_chain_enters_a_state_for_each_task() -> None:
-    found = way(call("a"), act("b"), edges=[("start", "a"), ("a", "b")])
-    assert found == Way(tasks=2, calls=1, transitions=2)
+    found = way(call("a"), call("b"), edges=[("start", "a"), ("a", "b")])
+    assert found == Way(tasks=2, calls=2, transitions=2)
 
 
-def test_a_decision_costs_a_choice_and_no_task() -> None:
+def test_what_calls_nobody_costs_a_step_and_no_task() -> None:
     nodes = [call("c"), conditional("if", "c.x > 1"), call("yes"), act("then"), act("no")]
     edges = [("start", "c"), ("c", "if"), ("if", "yes", "true"), ("yes", "then"), ("if", "no", "false")]
-    assert way(*nodes, edges=edges) == Way(tasks=3, calls=2, decisions=1, transitions=4)
+    assert way(*nodes, edges=edges) == Way(tasks=2, calls=2, further=3, transitions=3)
+
+
+def test_of_ways_that_exclude_each_other_the_one_with_more_steps_counts() -> None:
+    nodes = [call("c"), conditional("if", "c.x > 1"), act("a"), act("b"), act("c1"), act("d")]
+    edges = [("start", "c"), ("c", "if"), ("if", "a", "true"), ("a", "b"), ("if", "c1", "false"), ("c", "d")]
+    assert way(*nodes, edges=edges) == Way(tasks=1, calls=1, further=4, transitions=1)
 
 
 def test_branches_side_by_side_are_all_on_the_way() -> None:
@@ -68,7 +74,7 @@ def test_a_task_that_only_ends_the_execution_is_counted_as_such() -> None:
 
 
 def test_a_payment_validation_is_worked_out_by_hand() -> None:
-    """Two tasks, one call, one decision, three states entered."""
+    """One task with one call, two further steps, one state entered."""
     nodes = [trigger("start"), call("c"), conditional("if", "c.x > 1"), act("yes")]
     edges = [edge("start", "c"), edge("c", "if"), edge("if", "yes", "true")]
     machine = compile_graph(Graph.model_validate({"nodes": nodes, "edges": edges}), "start")
@@ -77,23 +83,23 @@ def test_a_payment_validation_is_worked_out_by_hand() -> None:
     )
     quantities = {line.name: line.quantity for line in cost.lines}
     chained = Decimal("0.05") + Decimal("0.1") + Decimal("0.05")  # start, call, last
-    invocations = 1 + 2 + chained / 2
-    requests = (2 + 2 + 2) + chained + 2  # start, call, act; later; state machine started, start noted
+    invocations = 1 + 1 + chained / 2
+    requests = (2 + 2) + chained + 2  # start, call; later; state machine started, start noted
     assert quantities == {
-        "State transitions": 3,
+        "State transitions": 1,
         "Express starts": 1,
-        "Express GB-seconds": Decimal("0.3") * 64 / 1024,  # 3 states and a call: 260 ms, rounded up
+        "Express GB-seconds": Decimal("0.3") * 64 / 1024,  # a state and a call: 240 ms, rounded up
         "Lambda invocations": invocations,
         "Lambda GB-seconds": (10 * invocations + 10 * requests + 230) / 1000 / 2,
-        "DynamoDB write units": (12 + 6 + 6 + 2 + 4 + 8) + Decimal("6.3") + Decimal("2.6") + Decimal("10.1") + Decimal("6.4"),
+        "DynamoDB write units": (12 + 6 + 6 + 2 * 2 + 8) + Decimal("6.3") + Decimal("2.6") + Decimal("10.1") + Decimal("6.4"),
         "… for noting the start": 1,
-        "DynamoDB read units": (1 + 5 + 3) + chained,
+        "DynamoDB read units": (1 + 5) + chained,
         "HTTP API requests": 1,
         "Logs, GB": (100 * invocations + 50) / 10**9,
     }  # fmt: skip
     both = [line for line in cost.lines if len(line.types) == 2]
     shared = sum(line.quantity * line.price for line in both)
-    assert cost.total(MachineType.STANDARD) == shared + 3 * LIST.transition
+    assert cost.total(MachineType.STANDARD) == shared + LIST.transition
     on_express = (
         LIST.express_start + quantities["Express GB-seconds"] * LIST.express_gb_second + LIST.write_unit
     )
@@ -114,7 +120,7 @@ def test_the_command_shows_both_side_by_side() -> None:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Payment validation (sample): express, because" in said
     assert (
-        '1,000,000 executions from "payment-received", with 3 state transitions, 2 tasks, 1 provider call'
+        '1,000,000 executions from "payment-received", with 1 state transition, 1 task, 1 provider call'
         in said
     )
     for row in sample_table().splitlines()[2:]:

@@ -15,10 +15,12 @@ from tests.samples import edge, executor, set_output, trigger
 
 QUICK, SLOW = 10, 45
 
+CONFIGURATION = "11111111-1111-4111-8111-111111111111"
+
 
 def machine(timeout: float) -> Machine:
     """One call: 5 timeouts and 4 waits of 8 s, 31 s for an overloaded store, and 31 s to record a failure."""
-    call = executor("call", "11111111-1111-4111-8111-111111111111", timeout=timeout)
+    call = executor("call", CONFIGURATION, timeout=timeout)
     document = {"nodes": [trigger("start"), call], "edges": [edge("start", "call")]}
     return compile_graph(Graph.model_validate(document), "start")
 
@@ -84,5 +86,5 @@ def test_the_price_is_that_of_the_dearest_trigger_in_cents() -> None:
 def with_more_tasks() -> Machine:
     names = [f"n{number}" for number in range(5)]
     edges = [edge(source, target) for source, target in zip(["start", *names], names, strict=False)]
-    nodes = [trigger("start"), *(set_output(name, x=1) for name in names)]
+    nodes = [trigger("start"), *(executor(name, CONFIGURATION) for name in names)]
     return compile_graph(Graph.model_validate({"nodes": nodes, "edges": edges}), "start")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from time import monotonic
+from time import process_time
 from typing import Any
 
 import pytest
@@ -17,6 +17,8 @@ from flowker.nodes.flow.email_reading import told
 from tests.flow_nodes import World, response
 
 ODD: list[Json] = [None, 7, True, 1.5, "x", [], {}, [None], [7], [[]], [{}], {"a": 1}, 10**4299]
+SOON = 5.0
+"""Seconds of processor time: many times what is needed, and a small part of what takes quadratic time."""
 _LONG = b"9" * 4300
 """Digits: as many as a number may have."""
 
@@ -143,12 +145,12 @@ def test_more_tokens_than_there_can_be_are_none(provider: str, body: bytes) -> N
 )
 def test_an_answer_in_no_character_set_is_read_as_utf_8_and_soon(charset: str) -> None:
     headers = {"Content-Type": f"text/plain; charset={charset}", "Content-Length": "9" * 5000}
-    began = monotonic()
+    began = process_time()
     done = World(answer=response(200, b"\\u00e4" * 150_000, headers)).done(
         "http.request", {"url": "http://x.example"}
     )
     assert (done.value["body"][:6], done.value["metadata"]["content_length"]) == ("\\u00e4", 900_000)
-    assert monotonic() - began < 2
+    assert process_time() - began < SOON
 
 
 _MEGABYTE = 1024 * 1024
@@ -172,20 +174,20 @@ _NESTED = b"".join(
     ids=["nested", "reports", "digest", "params", "charset", "punycode", "words", "recipients"],
 )
 def test_a_mail_that_is_made_to_take_long_does_not(content: bytes) -> None:
-    began = monotonic()
+    began = process_time()
     mail = told(
         FetchedMail(1, 1, 0, [], None, b"Subject: =?utf-8?q?h=C3=A4?= you\r\n" + content, cut=False), True, 9
     )
     assert mail["subject"] == "hä you"
-    assert monotonic() - began < 2
+    assert process_time() - began < SOON
 
 
 def test_the_beginning_of_a_long_secret_is_found_soon() -> None:
     secret = "".join(chr(97 + number * number % 26) + str(number) for number in range(12_000))
-    redactor, began = Redactor([secret]), monotonic()
+    redactor, began = Redactor([secret]), process_time()
     assert redactor.beginning("x" * 900_000 + secret[:30_000]) == "x" * 900_000 + "***"
     assert redactor.beginning("x" * 900_000) == "x" * 900_000
-    assert monotonic() - began < 2
+    assert process_time() - began < SOON
 
 
 def test_a_table_of_large_items_is_not_read_without_measure() -> None:

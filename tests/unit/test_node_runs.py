@@ -43,6 +43,10 @@ TO_BOOK = "e2"
 """What state data calls the edge from `low` to `book`."""
 
 
+def transform(node_id: str, mapping: list[dict[str, str]]) -> dict[str, Any]:
+    return {"id": node_id, "type": "action", "data": {"actionType": "transform", "inputMapping": mapping}}
+
+
 class World:
     """An execution whose tasks are delivered by hand."""
 
@@ -60,8 +64,15 @@ class World:
         self.id = execution().id
         self.executions.add(execution(id=self.id), {"amount": 1500}, None)
 
-    def run(self, node: str = "score", attempt: int = 0, finish_unless: Sequence[str] | None = None) -> Route:
-        return self.worker.run(Task(self.id, REVISION, "start", node, attempt, finish_unless))
+    def run(
+        self,
+        node: str = "score",
+        attempt: int = 0,
+        finish_unless: Sequence[str] | None = None,
+        members: Sequence[str] | None = None,
+        revision: str = REVISION,
+    ) -> Route:
+        return self.worker.run(Task(self.id, revision, "start", node, attempt, finish_unless, members))
 
     @property
     def history(self) -> History:
@@ -107,6 +118,32 @@ def test_the_last_task_ends_the_execution_in_the_same_write() -> None:
     assert world.status == "running"
     assert world.run("book", finish_unless=[]) == {}
     assert world.status == "completed"
+
+
+def test_what_shares_a_task_sees_its_ancestors_and_nobody_else() -> None:
+    world = World()
+    source = [{"source": "workflow.amount", "target": "amount"}]
+    doubled = [{"source": "double.amount", "target": "amount"}]
+    nodes = [
+        trigger(),
+        set_output("first", x=1),
+        transform("double", source),
+        transform("below", doubled),
+        transform("beside", doubled),
+    ]
+    edges = [
+        edge("start", "first"),
+        edge("first", "double"),
+        edge("double", "below"),
+        edge("first", "beside"),
+    ]
+    world.workflows.keep_revision("cd" * 32, Graph.model_validate({"nodes": nodes, "edges": edges}))
+    members = ["double", "below", "beside"]
+    assert world.run("first", finish_unless=[], members=members, revision="cd" * 32) == {}
+    assert world.status == "completed"
+    outputs = {name: step.output for name, step in world.history.steps.items()}
+    assert outputs["below"] == {"amount": 1500}
+    assert outputs["beside"] == {"amount": None}
 
 
 def test_an_execution_that_nobody_knows_is_told() -> None:

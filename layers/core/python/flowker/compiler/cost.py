@@ -8,6 +8,7 @@ from flowker.compiler.compile import Machine
 from flowker.compiler.measured import ASSUMED, WORK, Assumed, Work
 from flowker.compiler.policy import RECORD_EXECUTION, RUN_NODE
 from flowker.compiler.prices import LIST, Prices
+from flowker.compiler.units import Unit, Units
 from flowker.compiler.ways import State, longest
 from flowker.model.graph import NodeKind
 from flowker.model.workflow import MachineType
@@ -25,8 +26,8 @@ class Way:
 
     tasks: int = 0
     calls: int = 0
-    decisions: int = 0
-    """Conditionals that tasks decide besides their own work."""
+    further: int = 0
+    """Steps that tasks record beside that of their first node."""
     ends: int = 0
     """Tasks that do nothing but end the execution."""
     transitions: int = 0
@@ -35,7 +36,7 @@ class Way:
         return Way(
             tasks=self.tasks + other.tasks,
             calls=self.calls + other.calls,
-            decisions=self.decisions + other.decisions,
+            further=self.further + other.further,
             ends=self.ends + other.ends,
             transitions=self.transitions + other.transitions,
         )
@@ -107,18 +108,29 @@ def _own(machine: Machine, name: str, state: State) -> Way:
     match state.get("Resource"):
         case str() as resource if resource == RUN_NODE:
             calls = machine.units.topology.nodes[name].type is NodeKind.EXECUTOR
-            decisions = len(machine.units.by_head[name].members) - 1
-            return Way(tasks=1, calls=int(calls), decisions=decisions, transitions=1)
+            further = _steps(machine.units, machine.units.by_head[name], name) - 1
+            return Way(tasks=1, calls=int(calls), further=further, transitions=1)
         case str() as resource if resource == RECORD_EXECUTION:
             return Way(ends=1, transitions=1)
     branches = (_way(machine, branch) for branch in state.get("Branches", ()))
     return sum((branch for branch in branches if branch), Way(transitions=1))
 
 
+def _steps(units: Units, unit: Unit, node: str) -> int:
+    """How many steps a task records at most, from this node on: of the ways of a conditional, one is taken."""
+    ways: dict[str | None, int] = {None: 0}
+    for edge in units.topology.out[node]:
+        if edge.target in unit.members:
+            handle = units.topology.handle(edge)
+            ways[handle] = ways.get(handle, 0) + _steps(units, unit, edge.target)
+    always = ways.pop(None)
+    return 1 + always + max(ways.values(), default=0)
+
+
 def _work(way: Way) -> Work:
     """All of it: the start, the tasks, the end."""
     work = WORK["start"] + WORK["call"] * way.calls + WORK["act"] * (way.tasks - way.calls)
-    work += WORK["decision"] * way.decisions + WORK["end"] * way.ends
+    work += WORK["further"] * way.further + WORK["end"] * way.ends
     if way.tasks:
         work += WORK["first"]
     return work if way.ends else work + WORK["last"]

@@ -120,6 +120,8 @@ class _Emitter:
             "node": unit.head,
             "attempt.$": "$$.State.RetryCount",
         }
+        if len(unit.members) > 1:
+            parameters["members"] = list(unit.members[1:])
         if finish is not None:
             parameters["finishUnless"] = finish
         kept = unit.head in self._needs.answers

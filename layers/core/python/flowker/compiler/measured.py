@@ -43,13 +43,13 @@ WORK: Mapping[str, Work] = {
     "call": Work.of(2, 6, 5, 0.1, 10.1, 0.1),
     "act": Work.of(2, 4, 3, 0, 0, 0),
     "first": Work.of(0, 6, 0, 0, 2.6, 0),
-    "decision": Work.of(0, 2, 0, 0, 0, 0),
+    "further": Work.of(0, 2, 0, 0, 0, 0),
     "last": Work.of(0, 8, 0, 0.05, 6.4, 0.05),
     "end": Work.of(3, 10, 2, 0.05, 6.5, 0.05),
     "noted": Work.of(1, 1, 0, 0, 0, 0),
 }
 """`start`: a webhook is accepted. `call`, `act`: a task with a provider call and one without. More than that: `first` task of
-an execution, `decision` made by a task, `last` task if it knows that it is the last; otherwise `end` ends the execution.
+an execution, `further` steps in a task, `last` task if it knows that it is the last; otherwise `end` ends the execution.
 `noted`: that Express has taken it."""
 
 

@@ -1,32 +1,41 @@
-"""Which nodes share a task: a unit is a working node and the decisions that follow it and depend on it alone.
+"""Which nodes share a task: a unit is a working node and what follows it, depends on it alone and calls nobody.
 
-A conditional (or a trigger in mid-graph) with a single incoming edge is decided by the task before it, in the same
+A conditional, an action (or a trigger in mid-graph) with a single incoming edge is done by the task before it, in the same
 write, so it costs neither a transition nor an invocation (architecture §4).
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from flowker.compiler.topology import Topology
 from flowker.model.graph import Edge, NodeKind
 
-MOST_MEMBERS = 90
-"""Steps that one task may record: a transaction takes 100 writes."""
+DECISIONS = frozenset({NodeKind.CONDITIONAL, NodeKind.TRIGGER})
+CALLING_NOBODY = DECISIONS | {NodeKind.ACTION}
+
+MOST_MEMBERS = 50
+"""Steps that one task may record: a transaction takes 100 writes and 4 MB, and a step up to 64 KiB."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One task. `members` are its head and the decisions it makes afterwards, in order; `leaving` edges leave the unit."""
+    """One task. `members` are its head and what it does afterwards, in order; `leaving` edges leave the unit."""
 
     head: str
     members: tuple[str, ...]
     leaving: tuple[Edge, ...]
 
+    @staticmethod
+    def of(topology: Topology, members: Sequence[str]) -> "Unit":
+        """Made of these nodes, of which the first is the head."""
+        leaving = (edge for node in members for edge in topology.out[node] if edge.target not in members)
+        return Unit(members[0], tuple(members), tuple(leaving))
+
 
 @dataclass(frozen=True)
 class Units:
-    """The units of a topology in its order. The entry has none where its edges need no decision."""
+    """The units of a topology in its order. The entry has none where nothing depends on it alone."""
 
     topology: Topology
     by_head: Mapping[str, Unit]
@@ -45,34 +54,35 @@ class Units:
         }
 
 
-def group(topology: Topology) -> Units:
-    """Put every reachable node into exactly one unit."""
+def group(topology: Topology, joining: Container[NodeKind] = CALLING_NOBODY) -> Units:
+    """Put every reachable node into exactly one unit. Only nodes of these kinds join another one's."""
     head_of: dict[str, str] = {}
     members: dict[str, list[str]] = {}
     for node in topology.order:
-        head = _joins(node, topology, head_of, members)
+        head = _joins(node, topology, joining, head_of, members)
         head_of[node] = head
         members.setdefault(head, []).append(node)
     if _silent(topology, members):
         del members[topology.entry]
-    by_head = {}
-    for head, nodes in members.items():
-        leaving = tuple(edge for node in nodes for edge in topology.out[node] if head_of[edge.target] != head)
-        by_head[head] = Unit(head, tuple(nodes), leaving)
+    by_head = {head: Unit.of(topology, nodes) for head, nodes in members.items()}
     return Units(topology, by_head, head_of)
 
 
 def _joins(
-    node: str, topology: Topology, head_of: Mapping[str, str], members: Mapping[str, list[str]]
+    node: str,
+    topology: Topology,
+    joining: Container[NodeKind],
+    head_of: Mapping[str, str],
+    members: Mapping[str, list[str]],
 ) -> str:
-    """The head of the unit that decides this node, or the node itself."""
-    incoming = topology.into[node]
-    decided = topology.nodes[node].type in (NodeKind.CONDITIONAL, NodeKind.TRIGGER)
-    if decided and len(incoming) == 1:
-        head = head_of[incoming[0].source]
-        if len(members[head]) < MOST_MEMBERS:
-            return head
-    return node
+    """The head of the unit that the node belongs to: its own, or that of the node before it."""
+    incoming, kind = topology.into[node], topology.nodes[node].type
+    if kind not in joining or len(incoming) != 1:
+        return node
+    head = head_of[incoming[0].source]
+    # An entry that decides nothing needs no task, and an action does not give it one.
+    needless = kind is NodeKind.ACTION and head == topology.entry and _silent(topology, members)
+    return node if needless or len(members[head]) >= MOST_MEMBERS else head
 
 
 def _silent(topology: Topology, members: Mapping[str, list[str]]) -> bool:

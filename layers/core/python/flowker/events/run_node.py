@@ -15,9 +15,9 @@ Event = dict[str, Any]
 
 
 def handle(event: Event, context: object) -> dict[str, Any]:
-    """Of a workflow: `{executionId, revision, entry, node, attempt, finishUnless?}` in, the live edges out. Of a flow:
-    `{executionId, revision, at: {step}, node, attempt, phase?, lane?, quick?, leaves?, branches?, item?, token?}` in, and
-    out a
+    """Of a workflow: `{executionId, revision, entry, node, attempt, members?, finishUnless?}` in, the live edges out. Of a
+    flow: `{executionId, revision, at: {step}, node, attempt, phase?, lane?, quick?, leaves?, branches?, item?, token?}` in,
+    and out a
     `flow_task.Answer`.
 
     Raises `ProviderUnavailable`, `NodeRetry` and `NodeFailed`, which the state machine knows by name.
@@ -45,6 +45,7 @@ def _run_node(event: Event) -> Route:
             entry=event["entry"],
             node=event["node"],
             attempt=event.get("attempt", 0),
+            members=event.get("members"),
             finish_unless=event.get("finishUnless"),
         )
     )

@@ -45,8 +45,8 @@ Route = dict[str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a state machine asks for. `attempt` counts from 0. With `finish_unless`, the execution is complete after
-    this task unless one of these edges is live."""
+    """What a state machine asks for. `attempt` counts from 0. `members` are the nodes that share the task of `node`. With
+    `finish_unless`, the execution is complete after this task unless one of these edges is live."""
 
     execution_id: str
     revision: str
@@ -54,6 +54,7 @@ class Task:
     node: str
     attempt: int = 0
     finish_unless: Sequence[str] | None = None
+    members: Sequence[str] | None = None
 
 
 class _Stop(Exception):
@@ -79,7 +80,7 @@ class NodeRuns:
     def run(self, task: Task) -> Route:
         """Raises `ProviderUnavailable` for another attempt, `NodeFailed` when the execution has failed."""
         revision: Plan = self._plan(task.revision, task.entry)
-        unit = revision.units.by_head[task.node]
+        unit = revision.unit(task.node, task.members)
         inputs = self._store.load(
             task.execution_id,
             revision.reads(unit),
@@ -140,8 +141,6 @@ class _Attempt:
         self._plan = revision
         self._unit = unit
         self._inputs = inputs
-        before = revision.ordered(revision.topology.ancestors[unit.head])
-        self._context = context_of(inputs.history.input, before, inputs.history.steps)
         self._steps: list[Step] = []
         self._live: set[str] = set()
         self.calls: list[AuditEvent] = []
@@ -163,10 +162,16 @@ class _Attempt:
         last = self._task.finish_unless is not None and not set(self._task.finish_unless) & set(route)
         return self._steps, Outcome(at=instant(self._clock.now())) if last else None
 
+    def _context(self, node: Node) -> dict[str, Any]:
+        """What the node sees: the input, and what its ancestors have contributed (decision 11)."""
+        history = self._inputs.history
+        steps = {**history.steps, **{step.node_id: step for step in self._steps}}
+        return context_of(history.input, self._plan.ordered(self._plan.topology.ancestors[node.id]), steps)
+
     def _member(self, node: Node) -> None:
-        started = self._clock.now()
+        started, context = self._clock.now(), self._context(node)
         try:
-            result = self._run(node)
+            result = self._run(node, context)
         except Failure as failure:
             attempts = self._task.attempt + 1
             if isinstance(failure, CallFailure):
@@ -184,27 +189,26 @@ class _Attempt:
             call = Call(self._task.execution_id, node, self._task.attempt + 1, started)
             self.calls += call.completed(self._clock.now(), result.status_code)
         self._steps.append(self._step(node, started, result, None))
-        type_of(node).contribute(node, result.output, self._context)
-        self._live |= {
-            edge.id for edge in self._plan.topology.out[node.id] if self._alive(edge, node, result)
-        }
+        type_of(node).contribute(node, result.output, context)
+        edges = self._plan.topology.out[node.id]
+        self._live |= {edge.id for edge in edges if self._alive(edge, node, result, context)}
 
-    def _run(self, node: Node) -> Result:
+    def _run(self, node: Node, context: dict[str, Any]) -> Result:
         key = str(uuid5(NAMESPACE_OID, f"{self._task.execution_id}/{node.id}"))
         guard = partial(self._circuit.guarding, self._inputs)
         now = self._clock.now()
         endpoint = endpoint_of(node, self._inputs.executor) if node.type is NodeKind.EXECUTOR else None
-        run = Run(self._context, self._inputs.provider, key, self._http.send, guard, endpoint, now)
+        run = Run(context, self._inputs.provider, key, self._http.send, guard, endpoint, now)
         return type_of(node).run(node, run)
 
-    def _alive(self, edge: Edge, node: Node, result: Result) -> bool:
+    def _alive(self, edge: Edge, node: Node, result: Result, context: dict[str, Any]) -> bool:
         handle = self._plan.topology.handle(edge)
         if handle is not None and handle != result.output["branchTaken"]:
             return False
         if edge.expression is None:
             return True
         try:
-            return parse(edge.expression).evaluate(self._context)
+            return parse(edge.expression).evaluate(context)
         except (ExpressionSyntaxError, EvaluationError) as error:
             message = f'edge "{edge.id}": condition evaluation failed: {error}'
             raise _Stop(Failure(message), node, message) from error
@@ -224,7 +228,7 @@ class _Attempt:
             name=node.step_name,
             executed_at=instant(started),
             duration_ms=round((self._clock.now() - started).total_seconds() * 1000),
-            # What the head needed again and again, the decisions that share its task needed once.
+            # What the head needed again and again, those that share its task needed once.
             attempts=self._task.attempt + 1 if node.id == self._unit.head else 1,
             **values,
         )

@@ -1,11 +1,11 @@
 """What a worker needs to know of a revision: its units, and which recorded steps each unit refers to. Cached by digest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from flowker.compiler.topology import Topology, resolve
-from flowker.compiler.units import Unit, Units, group
+from flowker.compiler.units import DECISIONS, Unit, Units, group
 from flowker.errors import CyclicGraph
 from flowker.expressions.conditions import parse
 from flowker.model.graph import Graph, Node, NodeKind
@@ -22,11 +22,16 @@ class Plan:
     """A revision as seen from one entry. Build it with `plan`."""
 
     graph: Graph
-    units: Units
+    topology: Topology
 
-    @property
-    def topology(self) -> Topology:
-        return self.units.topology
+    def unit(self, head: str, others: Sequence[str] | None) -> Unit:
+        """What a task is made of, as its state machine says. One that says nothing may be of a time when only decisions joined
+        others' tasks."""
+        return self._earlier.by_head[head] if others is None else Unit.of(self.topology, [head, *others])
+
+    @cached_property
+    def _earlier(self) -> Units:
+        return group(self.topology, DECISIONS)
 
     @cached_property
     def edge_keys(self) -> Mapping[str, str]:
@@ -76,4 +81,4 @@ def plan(graph: Graph, entry: str) -> Plan:
     topology = resolve(graph, entry)
     if topology is None:
         raise CyclicGraph(f'nodes after trigger "{entry}" form a cycle')
-    return Plan(graph, group(topology))
+    return Plan(graph, topology)

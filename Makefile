@@ -30,8 +30,9 @@ SAM := build/sam-cli/installed-$(SAM_VERSION)
 # So does MiniStack.
 MINISTACK := build/ministack/installed
 
-# CI runs three test files at a time, those with the most tests first.
-AT_ONCE := --numprocesses 3 --dist loadfile
+# CI runs three test files at a time, those that take longest first.
+AT_ONCE := --numprocesses 3 --dist loadfile --no-loadscope-reorder \
+	$(addprefix tests/,e2e faults infra contract integration properties unit)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -241,7 +241,7 @@ PERMISSIONS: Mapping[str, tuple[Grant, ...]] = {
         *_BEARER,
         _items(keys.DEFINITIONS, "GetItem", WEBHOOK),
         _items(keys.EXECUTIONS, "GetItem PutItem UpdateItem", EXECUTION),
-        _items(keys.EXECUTIONS, "PutItem", IDEMPOTENCY),
+        _items(keys.EXECUTIONS, "GetItem PutItem", IDEMPOTENCY),
         _payloads(keys.EXECUTIONS, "PutObject", EXECUTION),
         _ANNOUNCE_ALONE,
         Machines("StartExecution"),

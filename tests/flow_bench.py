@@ -25,6 +25,7 @@ from flowker.model.execution import Execution, run_name
 from flowker.model.run import NumberedEvent, status_of
 from flowker.model.workflow import MachineType
 from flowker.ports import Http
+from flowker.ports.runs import Scripts
 from flowker.settings import Settings
 from flowker.usecases.flow_drafts import FlowDraft
 from flowker.usecases.runs import RunView
@@ -210,7 +211,13 @@ class FlowBench:
     """Each `run` is a run of its own; `deliveries` is how often each task is delivered."""
 
     def __init__(
-        self, answer: Answer = no_calls, *, deliveries: int = 1, table: Table | None = None, **settings: Any
+        self,
+        answer: Answer = no_calls,
+        *,
+        deliveries: int = 1,
+        table: Table | None = None,
+        scripts: Scripts | None = None,
+        **settings: Any,
     ) -> None:
         self.http = FakeHttp(answer)
         self.machines = _Machines()
@@ -238,7 +245,7 @@ class FlowBench:
             clock=self.clock,
             ids=CountingIds(),
             sleep=self.clock.sleep,
-            scripts=lambda: self.scripts,
+            scripts=lambda: scripts or self.scripts,
             timer=lambda: self.timer,
         )
         wiring.use(self._home)

@@ -12,7 +12,7 @@ from typing import Any
 from flowker import wiring
 from flowker.adapters.scheduler import NoTimer
 from flowker.compiler.compile import content_name
-from flowker.errors import Unavailable
+from flowker.errors import FlowkerError, Unavailable
 from flowker.events import reconcile
 from flowker.model.exact_json import Json
 from flowker.model.execution import Execution
@@ -144,7 +144,7 @@ class LocalHome:
         while True:
             try:
                 await self._orchestrator.in_thread(work)
-            except Unavailable as error:
+            except FlowkerError as error:
                 logger.warning("executions could not be reconciled, trying again: %s", error)
             else:
                 work = self._keep_house

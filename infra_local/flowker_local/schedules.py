@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from flowker.errors import Unavailable
+from flowker.errors import FlowkerError
 from flowker.observability import observed
 from flowker.wiring import home
 from flowker.wiring.schedules import schedules
@@ -20,7 +20,7 @@ async def keep_time(in_thread: Callable[..., Awaitable[Any]]) -> None:
     while True:
         try:
             await in_thread(_fire_due)
-        except Unavailable as error:
+        except FlowkerError as error:
             logger.warning("schedules could not be looked at, trying again: %s", error)
         await asyncio.sleep(LOOK_SECONDS)
 

@@ -1,27 +1,38 @@
 """What is deleted, replaced or expired is gone a while later, with what was too large for an item, on every home's table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from flowker.adapters import keys
-from flowker.adapters.items import Query, Table
+from flowker.adapters.items import Delete, Put, Query, Table, Write
+from flowker.adapters.stores.executions import ItemExecutionStore
 from flowker.adapters.stores.executor_configurations import ItemExecutorConfigurationStore
 from flowker.adapters.stores.flows import ItemFlowStore
 from flowker.adapters.stores.leftovers import AT_A_TIME, SETTLED, ItemLeftovers, leaving
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
+from flowker.adapters.stores.record import PAGE, item
 from flowker.adapters.stores.runs import ItemRunStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
+from flowker.adapters.table_rules import MOST_BYTES_TOGETHER, size_of
+from flowker.errors import ExecutorConfigurationNameTaken, ProviderConfigurationNameTaken, WorkflowNameTaken
+from flowker.model import exact_json
 from flowker.model.execution import Execution
 from flowker.model.run import Entry, EntryChange
+from flowker.ports import IdempotencyKeyTaken
 from flowker.ports.runs import EntryChanged, Recording
 from flowker.usecases.flow_worker.entries import LiveEntries
 from tests.fakes import MemoryBlobs, MemoryTable, PlainCipher
 from tests.integration.samples import (
     InterruptedTable,
+    WatchedTable,
+    claim,
     configuration,
+    execution,
     executor_configuration,
     workflow,
 )
@@ -95,6 +106,20 @@ def test_a_replaced_value_goes_and_its_like_under_another_key_stays(world: World
     change(changed(world, "other", None))
     assert [world.sweep(LATER), world.sweep(LATER + SETTLED)] == [0, 2]
     assert (world.stored(), world.notes, world.value()) == ([], [], "short")
+
+
+def test_a_value_that_an_earlier_version_has_stored_for_two_keys_stays_when_one_is_replaced(
+    world: World,
+) -> None:
+    change = world.recorder()
+    name = keys.blob(keys.entry("account-1", ""), sha256(LONG.encode()).hexdigest())
+    world.blobs.put(name, exact_json.dumps(LONG).encode())
+    for key in ("k", "other"):
+        at = keys.entry("account-1", key)
+        world.table.write([Put(at.table, item(at, name=key, version=1, body_blob=name))])
+    change(changed(world, "k", "short"))
+    assert [world.sweep(NOW), world.sweep(LATER)] == [0, 0]
+    assert (world.value(), world.value("other")) == ("short", LONG)
 
 
 def test_a_value_whose_step_was_never_recorded_goes(world: World) -> None:
@@ -191,6 +216,90 @@ def test_a_run_that_was_half_forgotten_is_forgotten_by_the_next_who_tries(world:
     assert world.runs.forget(begun + month + 60) == 1
     assert world.blobs.below("") == []
     assert world.table.query(Query(keys.EXECUTIONS, keys.execution(old.id).pk)) == []
+
+
+def test_a_run_of_which_somebody_else_deletes_a_part_leaves_nothing(world: World) -> None:
+    old = long_run(world)
+
+    def overtake() -> None:
+        world.table.write([Delete(keys.execution_input(old.id))])
+
+    table = InterruptedTable(world.table, before_write=[overtake])
+    month, begun = 30 * 24 * 3600, 1_772_359_200
+    assert ItemRunStore(table, world.blobs).forget(begun + month + 60) == 1
+    assert world.table.query(Query(keys.EXECUTIONS, keys.execution(old.id).pk)) == []
+
+
+def test_a_run_of_any_size_is_forgotten_in_pages_that_fit_into_transactions() -> None:
+    world = World(MemoryTable())
+    old = long_run(world)
+    for number in range(2 * PAGE):
+        key = keys.run_step(old.id, f"1.{number}.1")
+        world.table.write([Put(key.table, item(key, body="x" * 390_000))])
+    watched = DeletedTable(world.table)
+    assert ItemRunStore(watched, world.blobs).forget(2_000_000_000) == 1
+    assert world.table.query(Query(keys.EXECUTIONS, keys.execution(old.id).pk)) == []
+    assert max(watched.found) <= PAGE
+    assert max(watched.deleted) <= MOST_BYTES_TOGETHER
+
+
+class DeletedTable(WatchedTable):
+    """Notes how many items it finds, and how large what is deleted at once was."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table)
+        self.found: list[int] = []
+        self.deleted: list[int] = []
+
+    def query(self, query: Query) -> list[Any]:
+        found = super().query(query)
+        self.found.append(len(found))
+        return found
+
+    def write(self, writes: Sequence[Write]) -> None:
+        self.deleted.append(sum(size_of(each) for each in self.get([write.key for write in writes]) if each))
+        super().write(writes)
+
+
+def test_a_start_that_is_repeated_leaves_nothing_large_behind(table: Table) -> None:
+    blobs = MemoryBlobs()
+    for store, one, other in (
+        (ItemRunStore(table, blobs), run(), run()),
+        (ItemExecutionStore(table, blobs), execution(), execution()),
+    ):
+        claimed = claim(one)
+        store.add(one, {"large": LONG}, claimed)
+        store.add(one, {"large": LONG}, claimed)
+        before = blobs.below("")
+        with pytest.raises(IdempotencyKeyTaken) as taken:
+            store.add(other, {"large": LONG}, claim(other, claimed.key))
+        assert taken.value.claim == claimed
+        assert blobs.below("") == before
+
+
+def test_a_definition_whose_name_is_taken_leaves_nothing_behind(table: Table) -> None:
+    blobs = MemoryBlobs()
+    parts = table, blobs, PlainCipher()
+    drafted = workflow(metadata={"large": LONG})
+    provider = configuration(config={"headers": {"X-Large": LONG}})
+    executor = executor_configuration(description=LONG)
+    for _ in range(2):
+        with suppress(WorkflowNameTaken):
+            ItemWorkflowStore(*parts).add(drafted.model_copy(update={"id": str(uuid4())}))
+        with suppress(ProviderConfigurationNameTaken):
+            ItemProviderConfigurationStore(*parts).add(provider.model_copy(update={"id": str(uuid4())}))
+        with suppress(ExecutorConfigurationNameTaken):
+            ItemExecutorConfigurationStore(*parts).add(executor.model_copy(update={"id": str(uuid4())}))
+    assert len(blobs.below("")) == 6
+    leftovers = ItemLeftovers(table, blobs)
+    assert [leftovers.sweep(NOW), leftovers.sweep(LATER)] == [0, 3]
+    assert len(blobs.below("")) == 3
+
+
+def test_a_look_at_nothing_costs_one_request_for_each_partition() -> None:
+    watched = WatchedTable(MemoryTable())
+    assert ItemLeftovers(watched, MemoryBlobs()).sweep(NOW) == 0
+    assert watched.requests == (0, keys.SHARDS, 0)
 
 
 def test_of_an_account_that_is_gone_nothing_is_left_and_of_others_everything(world: World) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from flowker.adapters import keys
 from flowker.adapters.items import Query, Table
-from flowker.adapters.stores import entries
 from flowker.adapters.stores.executions import ItemExecutionStore
+from flowker.adapters.stores.record import PAGE
 from flowker.adapters.stores.runs import ItemRunStore
 from flowker.errors import EXECUTION_CANCELLED, ExecutionNotFound
 from flowker.model.execution import Claim, Execution, ExecutionStatus, Outcome
@@ -302,7 +302,7 @@ def added_entries(store: ItemRunStore, account_id: str, names: range) -> None:
 
 
 def test_all_entries_of_an_account_are_deleted_and_nobody_elses(store: ItemRunStore) -> None:
-    added_entries(store, "account-1", range(entries.BATCH + 2))
+    added_entries(store, "account-1", range(PAGE + 2))
     added_entries(store, "account-10", range(1))
     store.delete_entries("account-1")
     store.delete_entries("account-1")

@@ -6,8 +6,9 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from flowker.adapters.items import Table
-from flowker.adapters.stores.schedules import ItemScheduleStore
+from flowker.adapters import keys
+from flowker.adapters.items import Put, Table
+from flowker.adapters.stores.schedules import ItemScheduleStore, schedule_item
 from flowker.adapters.stores.workflows import ItemWorkflowStore
 from flowker.errors import ChangedConcurrently, InvalidTriggerConfig, WebhookRouteTaken
 from flowker.model.schedule import Fired, Schedule
@@ -43,6 +44,18 @@ def test_what_is_stored_is_what_is_read(store: ItemScheduleStore) -> None:
     assert store.get(OWNER, "daily") == schedule()
     assert store.get(OTHER, "daily") is None
     assert store.get(OWNER, "weekly") is None
+
+
+def test_a_schedule_of_an_earlier_version_is_read(table: Table, store: ItemScheduleStore) -> None:
+    """It named its owner otherwise."""
+    owned = schedule_item(schedule())
+    earlier = {"account_id" if name == "owner_id" else name: value for name, value in owned.items()}
+    table.write([Put(keys.DEFINITIONS, earlier)])
+    found = store.get(OWNER, "daily")
+    assert found == schedule()
+    assert store.of_owner(OWNER) == [found]
+    assert store.put(found, schedule(due="2026-03-02T10:00:00.000Z"))
+    assert store.delete(OWNER, "daily")
 
 
 def test_a_schedule_is_made_once(store: ItemScheduleStore) -> None:

@@ -98,6 +98,17 @@ def test_clearing_it_again_changes_nothing(
     assert names(client) == []
 
 
+def test_one_that_is_cleared_while_it_is_set_again_is_there(
+    client: EventBridgeSchedulerClient, timer: EventBridgeTimer
+) -> None:
+    with Stubber(client) as stub:
+        stub.add_client_error("create_schedule", "ConflictException", http_status_code=409)
+        stub.add_client_error("update_schedule", "ResourceNotFoundException", http_status_code=404)
+        stub.add_response("create_schedule", {"ScheduleArn": f"{ROLE}/daily"})
+        timer.set(schedule())
+        stub.assert_no_pending_responses()
+
+
 def test_a_refusal_for_load_is_for_now_and_any_other_one_is_not(
     client: EventBridgeSchedulerClient, timer: EventBridgeTimer
 ) -> None:

@@ -245,6 +245,13 @@ def test_a_time_that_is_told_twice_starts_one_run(bench: FlowBench) -> None:
     assert [each.execution_id for each in current.fired] == [first["executionId"]]
 
 
+def test_a_timer_that_an_earlier_version_has_set_still_calls(bench: FlowBench) -> None:
+    scheduled(bench, id="a")
+    due = flow_schedules().all(ACCOUNT)[0].next_run_at
+    event = {"accountId": ACCOUNT, "scheduleId": "a", "scheduledFor": due, "setAt": due}
+    assert run_schedule.handle(event, None)["executionId"] is not None
+
+
 def test_a_time_that_was_taken_before_the_schedule_changed_starts_nothing(bench: FlowBench) -> None:
     scheduled(bench, id="a")
     before = flow_schedules().get(ACCOUNT, "a")

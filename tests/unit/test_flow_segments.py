@@ -1,14 +1,19 @@
 """Quick nodes run in the task before them: what shares a task, and what is recorded of it (decision 26)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from flowker.adapters.items import Put, Write
+from flowker.adapters.table_rules import MOST_BYTES, MOST_BYTES_TOGETHER, size_of
 from flowker.compiler.flows.compile import compile_flow
 from flowker.compiler.flows.segments import MOST_NODES
 from flowker.compiler.policy import FUNCTION_SECONDS, NODE_SECONDS, QUICK_SECONDS, SLACK_SECONDS
+from flowker.errors import StoreUnavailable
+from flowker.expressions.scripts import quickjs_engine
 from flowker.model.outbound import OutboundRequest
 from flowker.wiring.runs import runs
 from flowker_local.engine.definition import compile_machine
+from tests.fakes import MemoryTable
 from tests.flow_bench import ACCOUNT, FlowBench
 from tests.flow_samples import flow as document
 from tests.flow_strategies import flow
@@ -127,6 +132,7 @@ def test_what_quick_nodes_leave_is_what_tasks_of_their_own_would_leave() -> None
     ran = bench.run(document(steps(12)))
     assert (ran.status, ran.result) == ("completed", {"n": 12})
     assert ran.nodes == [f"n{number}" for number in range(12)]
+    assert ran.view.node_id == "n11"
     assert ran.logs("info").count("turn") == 12
     assert [event.sequence for event in ran.events] == list(range(1, len(ran.events) + 1))
     assert [(node, counts["writes"]) for node, _, counts in bench.tasks] == [("n0", 1), ("n10", 1)]
@@ -181,3 +187,79 @@ def test_scripts_that_cannot_be_run_at_all_are_tried_as_often_as_the_machine_say
     bench.scripts.troubles = 100
     ran = bench.run_flow(flow_id, {})
     assert (ran.status, len(bench.tasks)) == ("failed", 6)
+
+
+def test_many_ways_of_few_nodes_share_a_task_and_one_way_of_many_is_cut() -> None:
+    many = 2 * MOST_NODES
+    fan = {f"w{number}": quick() for number in range(many)}
+    rows = {f"r{number}": quick(default=f"r{number + 1}") for number in range(MOST_NODES)}
+    nodes = {
+        "a": call(default="choose"),
+        "choose": quick(long="r0", **{f"to{number}": f"w{number}" for number in range(many)}),
+        **fan,
+        **rows,
+        f"r{MOST_NODES}": quick(),
+    }
+    found = tasks(nodes)
+    cut = f"r{MOST_NODES - 2}"
+    assert list(found) == ["a", cut]
+    assert {"choose", *fan} <= {*found["a"]}
+    assert found[cut] == [f"r{number}" for number in range(MOST_NODES - 1, MOST_NODES + 1)]
+    definition = compile_flow(flow(nodes), 86_400, SHAPES).definition
+    seconds = NODE_SECONDS + (MOST_NODES - 1) * QUICK_SECONDS + SLACK_SECONDS
+    assert definition["States"]["a"]["TimeoutSeconds"] == seconds
+
+
+class FlakyScripts:
+    """Every fifth call finds no function."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def evaluate(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "check" not in request:
+            self.calls += 1
+            if self.calls % 5 == 0:
+                raise StoreUnavailable("throttled")
+        return quickjs_engine.evaluate(request)
+
+
+def test_what_quick_nodes_have_done_is_kept_when_one_behind_them_cannot_be_run() -> None:
+    """Otherwise a long row would begin again and again, and never come to its end."""
+    bench = FlowBench(scripts=FlakyScripts())
+    ran = bench.run(document(steps(MOST_NODES)))
+    assert (ran.status, ran.result) == ("completed", {"n": MOST_NODES})
+    assert ran.logs("info").count("turn") == MOST_NODES
+
+
+class WrittenTable(MemoryTable):
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[Sequence[Write]] = []
+
+    def write(self, writes: Sequence[Write]) -> None:
+        self.written.append(writes)
+        super().write(writes)
+
+
+def test_what_the_quick_nodes_of_a_task_leave_fits_into_one_transaction() -> None:
+    """As long as values, `shared`, ids and logs can be: results of all nodes of the largest flow are known, too."""
+    table = WrittenTable()
+    bench = FlowBench(table=table)
+    code = """
+      console.log(String.fromCodePoint(0x1d11e).repeat(3000));
+      shared.n = (shared.n || 0) + 1;
+      shared.text = String.fromCodePoint(0x1d11e).repeat(2500);
+      return String.fromCodePoint(0x1d11e).repeat(2700);
+    """
+    count = 200
+    names = [f"n{number:03d}_".ljust(64, "x") for number in range(count)]
+    nodes = {
+        name: {"type": "transform", "params": {"script": code}, "next": {"default": following}}
+        for name, following in zip(names, [*names[1:], "END"], strict=True)
+    }
+    ran = bench.run(document(nodes))
+    assert ran.status == "completed", ran.error
+    carried = [[size_of(write.item) for write in each if isinstance(write, Put)] for each in table.written]
+    assert 600_000 < max(map(sum, carried)) < MOST_BYTES_TOGETHER // 2
+    assert max(map(max, filter(None, carried))) < MOST_BYTES // 2

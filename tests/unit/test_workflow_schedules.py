@@ -1,13 +1,16 @@
 """Triggers of type `schedule`: what is refused when a workflow is activated, what becomes of the others, and when they start
 something (an extension of Flowker spec g.3)."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from flowker import wiring
 from flowker.adapters import keys
+from flowker.errors import ChangedConcurrently, StoreUnavailable
 from flowker.events import run_schedule
 from flowker.model import exact_json
 from flowker.model.audit import ActorType
@@ -20,6 +23,8 @@ from flowker.model.workflow import MOST_ROUTES, MachineType
 from flowker.settings import Settings
 from flowker.usecases.workflow_schedules import declared, input_of, schedules_of
 from flowker.wiring.schedules import schedule_store, schedules
+from flowker_local.schedules import keep_time
+from tests.engine_world import InstantLoop
 from tests.fakes import (
     CountingIds,
     ManualClock,
@@ -414,6 +419,60 @@ def test_a_deactivation_that_is_late_leaves_the_timer_of_a_new_activation(world:
     _again(path, "0 12 * * *")
     wiring.workflows().timers.clear(before)
     assert [each.cron for each in world.timer.schedules.values()] == ["0 12 * * *"]
+
+
+class LateTimer(RecordingTimer):
+    """Somebody else clears a timer just when it was set, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late = False
+
+    def set(self, schedule: Schedule) -> None:
+        super().set(schedule)
+        if self.late:
+            self.late = False
+            self.clear(schedule.owner_id, schedule.id)
+
+
+def test_a_deactivation_that_ends_during_a_new_activation_leaves_its_timer(world: World) -> None:
+    world.timer = LateTimer()
+    path = world.active(clock())
+    call("POST", f"{path}/deactivate").ok()
+    call("POST", f"{path}/draft").ok()
+    world.timer.late = True
+    call("POST", f"{path}/activate").ok()
+    assert list(world.timer.schedules) == [(id_of(path), "nightly")]
+
+
+def test_a_schedule_whose_zone_is_known_no_more_keeps_no_other_from_its_turn(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = world.active(clock())
+    before = stored(lost)
+    assert schedule_store().put(before, before.model_copy(update={"timezone": "US/Pacific-New"}))
+    world.clock.advance(1)
+    world.active(clock("other"))
+    for minute in (1, 2):
+        assert world.look(60) == 1
+        assert len(world.started()) == 1 + minute
+    assert "must be a time zone" in caplog.text
+
+
+def test_a_look_that_fails_is_not_the_last_one() -> None:
+    looks: list[Exception | None] = [ChangedConcurrently("by others"), StoreUnavailable("throttled"), None]
+    seen: list[Exception | None] = []
+
+    async def in_thread(look: Callable[[], int]) -> None:
+        seen.append(looks[len(seen)])
+        if len(seen) == len(looks):
+            raise asyncio.CancelledError
+        raise seen[-1] or AssertionError
+
+    loop = InstantLoop()
+    with closing(loop), pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(keep_time(in_thread))
+    assert seen == looks
 
 
 def test_a_workflow_without_schedules_needs_no_timer(world: World) -> None:

@@ -3,6 +3,7 @@ own, and call a function with what it needs to find the schedule again."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -35,22 +36,16 @@ class EventBridgeTimer:
     role: str
 
     def set(self, schedule: Schedule) -> None:
-        wanted = self._wanted(schedule)
+        wanted, client = self._wanted(schedule), self.client
         with translated_refusals():
-            try:
-                self.client.create_schedule(**wanted)
-            except ClientError as error:
-                if code(error) != _THERE:
-                    raise
-                self.client.update_schedule(**wanted)
+            made = _unless(_THERE, client.create_schedule, wanted)
+            if not made and not _unless(_GONE, client.update_schedule, wanted):
+                client.create_schedule(**wanted)  # somebody has cleared it in between
 
     def clear(self, owner_id: str, schedule_id: str) -> None:
+        named = {"GroupName": self.group, "Name": _name(owner_id, schedule_id)}
         with translated_refusals():
-            try:
-                self.client.delete_schedule(GroupName=self.group, Name=_name(owner_id, schedule_id))
-            except ClientError as error:
-                if code(error) != _GONE:
-                    raise
+            _unless(_GONE, self.client.delete_schedule, named)
 
     def _wanted(self, schedule: Schedule) -> Any:
         call = {
@@ -74,6 +69,17 @@ class EventBridgeTimer:
                 "RetryPolicy": {"MaximumRetryAttempts": TRIES, "MaximumEventAgeInSeconds": _LATEST},
             },
         }
+
+
+def _unless(refusal: str, call: Callable[..., object], wanted: Mapping[str, Any]) -> bool:
+    """False if the call was refused for this reason."""
+    try:
+        call(**wanted)
+    except ClientError as error:
+        if code(error) != refusal:
+            raise
+        return False
+    return True
 
 
 def _name(owner_id: str, schedule_id: str) -> str:

@@ -16,5 +16,6 @@ def handle(event: Event, context: object) -> dict[str, Any]:
     started. Raises `StoreUnavailable`."""
     scheduled_for = instant(datetime.fromisoformat(event["scheduledFor"]))
     with observed(wiring.home().settings):
-        started = schedules().fire(event["ownerId"], event["scheduleId"], scheduled_for, event["setAt"])
+        owner_id = event["ownerId"] if "ownerId" in event else event["accountId"]  # set by an earlier version
+        started = schedules().fire(owner_id, event["scheduleId"], scheduled_for, event["setAt"])
         return {"executionId": started}

@@ -23,6 +23,7 @@ from flowker.model.exact_json import Json
 from flowker.model.execution import Claim, Execution, ExecutionStatus
 from flowker.model.instant import instant
 from flowker.model.run import RUN_PREFIX, EventKind, Level, NumberedEvent, RunStatus, status_of, wrapped
+from flowker.nodes.flow.wait import MOST_KEY
 from flowker.ports import Clock, IdempotencyKeyTaken, Ids, StateMachines
 from flowker.ports.flows import FlowStore
 from flowker.ports.runs import RunStore
@@ -181,7 +182,7 @@ class Runs:
         about = {"flow.id": run.launch.workflow_id, "signal.key": key}  # the body may be about people
         kind, event_id = EventType.EXECUTION_SIGNALLED, self.ids.new()
         event = happened(kind, run_id, id=event_id, at=self.clock.now(), metadata=about)
-        signal = self.store.hear(run_id, key, body, [event])
+        signal = self.store.hear(run_id, key, body, [event]) if len(key) <= MOST_KEY else None
         if signal is None or exact_json.canonical(signal.body) != exact_json.canonical(body):
             raise SignalNotAwaited("the execution does not wait for this signal, or has it already")
         if signal.token is not None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from flowker.errors import ChangedConcurrently, FlowkerError, IdempotencyKeyReused
+from flowker.model.cron import CronError
 from flowker.model.instant import Instant, instant, moment
 from flowker.model.schedule import MOST_KEPT, Fired, Schedule, due_after
 from flowker.ports import Clock
@@ -92,7 +93,7 @@ class Schedules:
                 schedule = self.store.get(owner_id, schedule_id)
                 if schedule is not None and schedule.next_run_at <= now:
                     begun += self.fire(owner_id, schedule_id, schedule.next_run_at) is not None
-            except FlowkerError as problem:
+            except (FlowkerError, CronError) as problem:  # a time zone may be gone from the database of them
                 about = {"owner_id": owner_id, "schedule_id": schedule_id}
                 logger.warning("a schedule is due and could not be run yet: %s", problem, extra=about)
         return begun

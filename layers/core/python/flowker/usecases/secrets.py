@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flowker.errors import InvalidSecret
+from flowker.errors import InvalidSecret, SecretNotFound
 from flowker.model.account import Principal, SecretHead
 from flowker.model.audit import AuditEvent, EventType, happened
 from flowker.model.instant import instant
@@ -54,6 +54,8 @@ class SecretKeeping:
     def delete(self, principal: Principal, account_id: str, key: str) -> None:
         """Raises `SecretNotFound`."""
         self._check(principal, account_id)
+        if not KEY.fullmatch(key):
+            raise SecretNotFound("there is no secret with this key")
         self.store.delete(account_id, key, [self._event(EventType.SECRET_DELETED, account_id, key)])
 
     def _check(self, principal: Principal, account_id: str) -> None:

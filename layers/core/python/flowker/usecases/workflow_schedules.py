@@ -78,7 +78,8 @@ class WorkflowTimers:
             self.timer().set(schedule)
 
     def restore(self, workflow: Workflow) -> None:
-        """After an activation that was overtaken by another one: the timers may be its, the schedules are the other one's."""
+        """After an activation. Whoever was overtaken by another one has set its own timers, and the schedules are the other
+        one's; whoever was not may have met a deactivation that was late, and cleared the timers before they were needed."""
         self._each(workflow, self._set_as_stored)
 
     def clear(self, workflow: Workflow) -> None:

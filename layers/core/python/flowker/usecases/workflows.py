@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowker.errors import ChangedConcurrently, WorkflowNotEditable, WorkflowTransitionNotAllowed
+from flowker.errors import WorkflowNotEditable, WorkflowTransitionNotAllowed
 from flowker.model.audit import AuditEvent, EventType, happened
 from flowker.model.exact_json import Json
 from flowker.model.executor_configuration import ExecutorConfiguration, ExecutorConfigurationStatus
@@ -109,9 +109,8 @@ class Workflows:
         self.timers.set(launched.schedules)
         try:
             self.store.replace(before, after, launched.routes, events, promoted, launched.schedules)
-        except ChangedConcurrently:
+        finally:
             self.timers.restore(before)
-            raise
         return after
 
     def deactivate(self, workflow_id: str) -> Workflow:

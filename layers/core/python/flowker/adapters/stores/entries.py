@@ -10,10 +10,8 @@ from flowker.adapters.items import (
     ABSENT,
     Blobs,
     Condition,
-    ConditionFailed,
     Delete,
     Item,
-    Key,
     Put,
     Query,
     Table,
@@ -21,12 +19,9 @@ from flowker.adapters.items import (
 )
 from flowker.adapters.stores.leftovers import expiring, leaving, staying
 from flowker.adapters.stores.payloads import INLINE, Payloads
-from flowker.adapters.stores.record import item, known, read
+from flowker.adapters.stores.record import delete_found, item, known, read
 from flowker.model import exact_json
 from flowker.model.run import Entry, EntryChange
-
-BATCH = 50
-"""Deletes of one transaction, which handles 4 MB; an entry has little more than 64 KB."""
 
 
 def entry(table: Table, payloads: Payloads, account_id: str, key: str) -> Entry | None:
@@ -48,12 +43,7 @@ def entries(
 def delete_all(table: Table, account_id: str) -> None:
     """All entries of an account of which no run goes on; repeating it deletes what is left. Blobs stay until
     nothing else of the account is left, see `run_expiry`."""
-    query = Query(keys.EXECUTIONS, keys.entry(account_id, "").pk, prefix=keys.ENTRIES, limit=BATCH)
-    while found := table.query(query):
-        try:
-            table.write([Delete(Key(keys.EXECUTIONS, query.pk, str(each["sk"]))) for each in found])
-        except ConditionFailed:
-            continue  # somebody else deletes them, too: look again
+    delete_found(table, Query(keys.EXECUTIONS, keys.entry(account_id, "").pk, prefix=keys.ENTRIES))
 
 
 def writes(table: Table, blobs: Blobs, account_id: str, changes: Sequence[EntryChange]) -> Sequence[Write]:
@@ -85,6 +75,12 @@ def _writes(table: Table, blobs: Blobs, account_id: str, change: EntryChange) ->
 
 def _entry_of(stored: Item, payloads: Payloads | None) -> Entry:
     expires = int(stored["expires_at"]) if "expires_at" in stored else None
-    place = str(stored["body_blob"]) if "body_blob" in stored else None
+    place = str(stored["body_blob"]) if _has_its_own(stored) else None
     value = None if payloads is None else payloads.value(stored)
     return Entry(str(stored["name"]), value, int(stored["version"]), expires, place)
+
+
+def _has_its_own(stored: Item) -> bool:
+    """Whether it has a blob that belongs to this version of it alone. Earlier versions of Flowker named blobs by what is in
+    them, so entries may share one of those; they stay as long as the account."""
+    return "body_blob" in stored and len(str(stored["body_blob"]).rpartition("/")[2]) == len(uuid4().hex)

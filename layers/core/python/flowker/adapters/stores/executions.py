@@ -34,7 +34,8 @@ class ItemExecutionStore:
         self, execution: Execution, data: Json, claim: Claim | None, audit: Sequence[AuditEvent] = ()
     ) -> None:
         key = keys.execution_input(execution.id)
-        new = [_meta(execution, claim), item(key, **Payloads(self.blobs).attributes(key, data))]
+        body = Payloads(self.blobs).attributes(key, data, first=lambda: check_unclaimed(self.table, claim))
+        new = [_meta(execution, claim), item(key, **body)]
         if claim is not None:
             new.insert(0, _claim_item(claim))
         accepted = announcing(execution.id, audit, [move(execution, None, execution.status)])
@@ -95,6 +96,14 @@ class ItemExecutionStore:
                 continue  # it went on meanwhile, which it can do only a few times
             return True
         return False
+
+
+def check_unclaimed(table: Table, claim: Claim | None) -> None:
+    """So that whoever repeats a start leaves no large input behind; whether it is one is decided when it is stored. Raises
+    `IdempotencyKeyTaken`."""
+    stored = read(table, [keys.idempotency(claim.key)])[0] if claim else None
+    if claim and stored and stored["execution_id"] != claim.execution_id:
+        raise IdempotencyKeyTaken(Claim.model_validate(stored))
 
 
 def still(status: ExecutionStatus) -> Condition:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flowker.adapters import keys
 from flowker.adapters.items import Blobs, Cipher, Delete, Item, Put, Table, Update
 from flowker.adapters.stores import listing
-from flowker.adapters.stores.leftovers import leaving
+from flowker.adapters.stores.leftovers import leaving, write_new
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
 from flowker.adapters.stores.outbox import announcing
 from flowker.adapters.stores.payloads import SealedPayloads
@@ -35,7 +35,8 @@ class ItemExecutorConfigurationStore:
         new = _item(configuration, configuration.version, self._sealed)
         naming = NAMES.taking(configuration.name, configuration.id)
         adding: Guarded = Put(keys.DEFINITIONS, new), changed(KIND)
-        write(self.table, [naming, adding, *_announcing(configuration, audit)])
+        writes = [naming, adding, *_announcing(configuration, audit)]
+        write_new(self.table, keys.executor_configuration(configuration.id), writes)
 
     def get(self, configuration_id: str) -> ExecutorConfiguration:
         found = self.get_many([configuration_id])

@@ -21,7 +21,7 @@ from flowker.adapters.items import (
     Table,
     Write,
 )
-from flowker.adapters.stores.record import item, known
+from flowker.adapters.stores.record import Guarded, item, known
 from flowker.model import exact_json
 
 AT_A_TIME = 20
@@ -51,6 +51,17 @@ def _note(blobs: Sequence[str], due: int, **owner: str) -> Put:
     return Put(key.table, item(key, blobs=exact_json.dumps(list(blobs)), due=due, **owner), when=None)
 
 
+def write_new(table: Table, owner: Key, guarded: Sequence[Guarded]) -> None:
+    """Write all or nothing of something that was not there before; if nothing, its payloads are left. Raises what stands beside
+    the first write that was refused."""
+    try:
+        table.write([step for step, _ in guarded])
+    except ConditionFailed as refusal:
+        if any(isinstance(step, Put) and "body_blob" in step.item for step, _ in guarded):
+            table.write([leaving(keys.folder(owner))])
+        raise guarded[refusal.index][1] from refusal
+
+
 @dataclass(frozen=True, slots=True)
 class ItemLeftovers:
     """`ports.Leftovers` over a table."""
@@ -62,11 +73,14 @@ class ItemLeftovers:
         return sum(self._sweep(keys.leftovers_of(shard), now) for shard in keys.shards())
 
     def _sweep(self, partition: str, now: int) -> int:
-        """However many are new, what is due has its turn."""
-        new, end = keys.leftover_sort(1), keys.leftover_sort(now + 1)
-        due = self.table.query(Query(keys.EXECUTIONS, partition, after=new, before=end, limit=AT_A_TIME))
-        due += self.table.query(Query(keys.EXECUTIONS, partition, before=new, limit=AT_A_TIME))
-        return sum(self._look(known(stored), now) for stored in due)
+        """New ones come first; however many these are, what is due has its turn."""
+        end = keys.leftover_sort(now + 1)
+        found = self.table.query(Query(keys.EXECUTIONS, partition, before=end, limit=2 * AT_A_TIME))
+        if len(found) == 2 * AT_A_TIME:
+            new = keys.leftover_sort(1)
+            due = self.table.query(Query(keys.EXECUTIONS, partition, after=new, before=end, limit=AT_A_TIME))
+            found = [*due, *found[:AT_A_TIME]]
+        return sum(self._look(known(stored), now) for stored in found)
 
     def _look(self, stored: Item, now: int) -> int:
         blobs, due = exact_json.loads(str(stored["blobs"])), int(stored["due"])

@@ -5,7 +5,7 @@ repeated or lost write harms nothing.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -28,11 +28,15 @@ class Payloads:
 
     blobs: Blobs
 
-    def attributes(self, owner: Key, value: Json, inline: int = INLINE) -> Mapping[str, Scalar]:
-        """Store the value for the item `owner` and return the attributes to put into it."""
+    def attributes(
+        self, owner: Key, value: Json, inline: int = INLINE, first: Callable[[], object] = lambda: None
+    ) -> Mapping[str, Scalar]:
+        """Store the value for the item `owner` and return the attributes to put into it. `first` is done before a blob is
+        stored, and may raise."""
         text = exact_json.dumps(value)
         if len(text) <= inline:
             return {"body": text}
+        first()
         return {"body_blob": _upload(self.blobs, owner, text.encode())}
 
     def value(self, item: Item) -> Json:

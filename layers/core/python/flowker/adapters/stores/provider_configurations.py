@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flowker.adapters import keys
 from flowker.adapters.items import Blobs, Cipher, Condition, Delete, Item, Put, Table
 from flowker.adapters.stores import listing
-from flowker.adapters.stores.leftovers import leaving
+from flowker.adapters.stores.leftovers import leaving, write_new
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
 from flowker.adapters.stores.outbox import announcing
 from flowker.adapters.stores.payloads import SealedPayloads
@@ -38,7 +38,8 @@ class ItemProviderConfigurationStore:
         naming = NAMES.taking(configuration.name, configuration.id)
         unused = item(keys.provider_uses(configuration.id), active=0)
         adding: list[Guarded] = [(Put(keys.DEFINITIONS, each), changed(KIND)) for each in (new, unused)]
-        write(self.table, [naming, *adding, *_announcing(configuration, audit)])
+        writes = [naming, *adding, *_announcing(configuration, audit)]
+        write_new(self.table, keys.provider_configuration(configuration.id), writes)
 
     def get(self, configuration_id: str) -> ProviderConfiguration:
         found = self.get_many([configuration_id])

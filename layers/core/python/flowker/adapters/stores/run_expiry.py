@@ -2,12 +2,9 @@
 within days; other homes rely on this. Where it is faster, the bucket's lifecycle deletes the blobs.
 """
 
-from dataclasses import replace
-
 from flowker.adapters import keys
-from flowker.adapters.items import Blobs, Condition, ConditionFailed, Delete, Key, Query, Table
-from flowker.adapters.stores.record import read
-from flowker.adapters.table_rules import MAX_ITEMS
+from flowker.adapters.items import Blobs, ConditionFailed, Delete, Key, Query, Table
+from flowker.adapters.stores.record import delete_found, read
 
 AT_A_TIME = 20
 """Of each shard."""
@@ -43,16 +40,9 @@ def forget_account(table: Table, blobs: Blobs, account_id: str, ended_before: st
 
 def _erase(table: Table, blobs: Blobs, meta: Key) -> None:
     """META goes last: whatever interrupts this, the rest is found again."""
-    stored = [str(each["sk"]) for each in table.query(Query(keys.EXECUTIONS, meta.pk))]
-    rest = [replace(meta, sk=sk) for sk in stored if sk != meta.sk]
-    for start in range(0, len(rest), MAX_ITEMS):
-        _delete(table, rest[start : start + MAX_ITEMS])
+    delete_found(table, Query(meta.table, meta.pk), but=meta)
     blobs.delete(keys.folder(meta))
-    _delete(table, [meta])
-
-
-def _delete(table: Table, found: list[Key]) -> None:
     try:
-        table.write([Delete(key, Condition()) for key in found])
+        table.write([Delete(meta)])
     except ConditionFailed:
-        return  # DynamoDB was faster with some; the next round finds what is left
+        return  # DynamoDB was faster

@@ -168,11 +168,12 @@ def claim_item(claim: Claim, expires: int) -> Item:
 
 def progress(execution_id: str, recording: Recording) -> Mapping[str, Scalar]:
     """What a step changes in META."""
-    if recording.outcome is not None:
-        return ended(execution_id, recording.outcome, recording.result_of)
-    changes: dict[str, Scalar] = {"status": ExecutionStatus.RUNNING.value}
+    changes: dict[str, Scalar] = {}
     if recording.node is not None:
         changes |= {"node_id": recording.node[0], "node_type": recording.node[1]}
+    if recording.outcome is not None:
+        return {**changes, **ended(execution_id, recording.outcome, recording.result_of)}
+    changes["status"] = ExecutionStatus.RUNNING.value
     return changes if recording.leg is None else {**changes, "leg": recording.leg}
 
 

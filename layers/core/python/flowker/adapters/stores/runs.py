@@ -23,7 +23,7 @@ from flowker.adapters.items import (
     Write,
 )
 from flowker.adapters.stores import entries, listing, run_expiry, run_items, run_signals
-from flowker.adapters.stores.executions import execution_of, not_found
+from flowker.adapters.stores.executions import check_unclaimed, execution_of, not_found
 from flowker.adapters.stores.outbox import announcing
 from flowker.adapters.stores.payloads import Payloads
 from flowker.adapters.stores.record import item, known, read
@@ -62,7 +62,8 @@ class ItemRunStore:
         expires, payloads = run_items.expiry(execution, self.kept), Payloads(self.blobs)
         meta = run_items.meta_item(execution, len(events), node, expires)
         key = keys.execution_input(execution.id)
-        given = item(key, expires_at=expires, **payloads.attributes(key, data))
+        body = payloads.attributes(key, data, first=lambda: check_unclaimed(self.table, claim))
+        given = item(key, expires_at=expires, **body)
         writes: list[Write] = [Put(keys.EXECUTIONS, meta), Put(keys.EXECUTIONS, given)]
         if events:
             writes.append(run_items.events_put(execution.id, 0, events, payloads, expires))

@@ -10,6 +10,8 @@ from flowker.model import exact_json
 from flowker.model.schedule import Schedule
 
 KIND = "schedule"
+_TEXTS = {"payload", "fired", "launch"}
+"""Attributes that hold JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def schedule_item(schedule: Schedule) -> Item:
 
 
 def _schedule_of(stored: Item) -> Schedule:
-    texts = {"payload", "fired", "launch"} & stored.keys()
-    return Schedule.model_validate(
-        {**stored, **{name: exact_json.loads(str(stored[name])) for name in texts}}
-    )
+    """Its owner is that of its key: earlier versions called the attribute otherwise."""
+    read = {name: exact_json.loads(str(stored[name])) for name in _TEXTS & stored.keys()}
+    owner_id = str(stored["pk"]).removeprefix(keys.SCHEDULES)
+    return Schedule.model_validate({**stored, **read, "owner_id": owner_id})

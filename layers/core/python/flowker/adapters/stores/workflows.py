@@ -19,7 +19,7 @@ from flowker.adapters.items import (
 )
 from flowker.adapters.stores import listing
 from flowker.adapters.stores.executor_configurations import promoting
-from flowker.adapters.stores.leftovers import leaving
+from flowker.adapters.stores.leftovers import leaving, write_new
 from flowker.adapters.stores.named import UniqueNames, at_version, changed
 from flowker.adapters.stores.outbox import WORKFLOWS, Move, announcing
 from flowker.adapters.stores.payloads import SealedPayloads
@@ -59,7 +59,7 @@ class ItemWorkflowStore:
         writes: list[Guarded] = [NAMES.taking(workflow.name, workflow.id)]
         writes += [(Put(keys.DEFINITIONS, new), changed(KIND)) for new in items]
         writes += _announcing(workflow.id, audit, None, workflow.status)
-        write(self.table, writes)
+        write_new(self.table, keys.workflow(workflow.id), writes)
 
     def head(self, workflow_id: str) -> WorkflowHead:
         (stored,) = read(self.table, [keys.workflow(workflow_id)])

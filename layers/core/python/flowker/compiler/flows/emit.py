@@ -19,7 +19,7 @@ from flowker.compiler.flows.legs import ENTRY, entry
 from flowker.compiler.flows.names import Names
 from flowker.compiler.flows.regions import Region, Shapes, after_loops, onward
 from flowker.compiler.flows.routing import DEFAULT, END, edge_id, edge_keys, ways
-from flowker.compiler.flows.segments import Segments, segments
+from flowker.compiler.flows.segments import MOST_NODES, Segments, segments
 from flowker.compiler.flows.tasks import IDS, State
 from flowker.compiler.policy import CATCH, DONE, failing
 from flowker.model.graph import Graph, Node
@@ -263,7 +263,7 @@ class _Emitter:
     def _task(self, follow: State, more: State, *, inside: bool = False) -> State:
         """One call of the worker; `inside` an item, where errors end the whole batch."""
         told = more if inside else self._told(more)
-        quick = 0 if inside else len(self._quick)
+        quick = 0 if inside else min(len(self._quick), MOST_NODES - 1)
         state = tasks.calling(self._node, told, self._machine.longest, quick)
         return (state if inside else self._caught(state)) | follow
 

@@ -13,7 +13,8 @@ from flowker.model.graph import Node
 from flowker.nodes.flow.base import Shape
 
 MOST_NODES = 10
-"""Of a segment: what its quick nodes leave is written in one transaction, of at most 4 MB."""
+"""That one task runs: what its quick nodes leave is written in one transaction, of at most 4 MB. A segment may have more, for
+of several ways a run takes one."""
 
 Segments = Mapping[str, tuple[str, ...]]
 """By its head, the other nodes of each segment, each behind those that lead to it."""
@@ -48,6 +49,7 @@ class _Finder:
         self._missing = {name: len(before) for name, before in self._before.items()}
         self._heads: dict[str, str] = {}
         self._found: dict[str, list[str]] = {}
+        self._distances: dict[str, int] = {}
 
     def segments(self) -> Segments:
         for name in self._region.nodes:
@@ -66,6 +68,7 @@ class _Finder:
             if name in self._heads:
                 continue
             self._heads[name] = head
+            self._distances[name] = 0 if name == head else self._distance(name)
             if name == head:
                 self._found[head] = []
             else:
@@ -83,4 +86,8 @@ class _Finder:
     def _head(self, name: str) -> str:
         (first, *others) = {self._heads[before] for before in self._before[name]}
         most = min(MOST_NODES - 1, room(self._nodes[first]))
-        return name if others or len(self._found[first]) >= most else first
+        return name if others or self._distance(name) > most else first
+
+    def _distance(self, name: str) -> int:
+        """How many nodes a run goes on from the head of a segment until it has run this one, at most."""
+        return 1 + max(self._distances[before] for before in self._before[name])

@@ -8,7 +8,7 @@ redelivery is answered as before and repeats nothing.
 
 from collections.abc import Mapping
 
-from flowker.errors import NodeFailed, StoreUnavailable
+from flowker.errors import NodeFailed, StoreUnavailable, Unavailable
 from flowker.model import telemetry
 from flowker.model.audit import Actor, ActorType, acting
 from flowker.model.exact_json import Json
@@ -76,14 +76,17 @@ class FlowSteps:
     def _performed(
         self, task: FlowTask, plan: FlowPlan, state: RunState, refused: FlowFailure | None
     ) -> Recording:
-        """What the task leaves; of quick nodes, what all of them do."""
+        """What the task leaves; of quick nodes, what all of them do, as far as they can be run now."""
         delivery = Delivery(self._tools, plan, task, state)
         delivery.perform(refused)
         recording = delivery.recording
         following = _onward(task, recording.last, plan)
         if following is None or task.phase is not None or not plan.quick(plan.nodes[task.node]):
             return recording
-        return recording.then(self._performed(following, plan, state.after(recording), None))
+        try:
+            return recording.then(self._performed(following, plan, state.after(recording), None))
+        except Unavailable:
+            return recording  # so that what is done is kept; the rest is tried once more, and then by the state machine
 
     def _load(self, task: FlowTask) -> RunState:
         paths = [task.at, task.path, *([task.expanded] if task.expanded else [])]

@@ -378,6 +378,7 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
             "nodes.flow.pauses.SHORT",
             "seconds",
         ),
+        Limit("`key` of `wait`", "nodes.flow.wait.MOST_KEY", "characters", "invalid_param"),
         Limit("`key` of `store`", "nodes.flow.store.MAX_KEY", "characters", "invalid_param"),
         Limit("A value in the store, as JSON", "nodes.flow.store.MAX_VALUE", "bytes", errors.NODE_FAILED),
         Limit(

@@ -141,7 +141,7 @@ def export(session: Session, after: int, output: str) -> None:
     except Failed as failed:
         failed.show()
     except OSError as error:
-        note(f"cannot write {error.filename}: {error.strerror}")
+        note(f"cannot write {error.filename or output}: {error.strerror}")
     click.get_current_context().exit(code)
 
 
@@ -154,6 +154,7 @@ def _write_pages(client: "Client", page: "_Page", after: int, file: BinaryIO) ->
     before = after
     while True:
         file.write(page.content)
+        file.flush()
         if page.complete:
             click.echo(
                 f"{page.end.sequence - before} entries; the last checkpoint is {_shown(page.end)}", err=True

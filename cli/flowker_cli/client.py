@@ -99,15 +99,24 @@ class Client:
 
     def _identified(self, path: str, headers: Mapping[str, str]) -> dict[str, str]:
         sent = {"User-Agent": f"flowker/{version('flowker')}", "Accept": "application/json", **headers}
+        for name, value in headers.items():
+            _check_header(name, value)
         if path.startswith("/v1/") and (self._api_key or not self._token):
-            return sent | ({"X-API-Key": self._api_key} if self._api_key else {})
+            return sent | self._key()
         return sent if path == LOGIN else sent | self.bearer()
 
     def bearer(self) -> dict[str, str]:
         """The header that says who asks."""
         if not self._token:
             raise Failed(f"nobody is logged in to {self.server}: run `flowker login`")
+        _check_header("the token", self._token)
         return {"Authorization": f"Bearer {self._token}"}
+
+    def _key(self) -> dict[str, str]:
+        if not self._api_key:
+            return {}
+        _check_header("the API key", self._api_key)
+        return {"X-API-Key": self._api_key}
 
     def _answer(
         self, method: str, target: str, content: bytes | None, headers: dict[str, str]
@@ -135,6 +144,12 @@ class Client:
             request = answer.headers.get("X-Request-ID", "without id")
             note(f"{method} {target} -> {answer.status} in {took:.0f} ms{tries} (request {request})")
         return answer
+
+
+def _check_header(name: str, value: str) -> None:
+    """Raises `Failed` for what cannot be a header, without showing it: the libraries would."""
+    if not (value.isascii() and value.isprintable()):
+        raise Failed(f"{name} has a character that cannot be sent: a line feed, or a letter beyond ASCII")
 
 
 def _pool(server: str) -> urllib3.PoolManager:

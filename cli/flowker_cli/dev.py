@@ -42,7 +42,9 @@ class Options:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=int, default=8080, show_default=True, help="Port to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on."
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
@@ -104,6 +106,7 @@ def run(options: Options) -> int:
         listener = listen(options.host, options.port)
     except PortBusy as error:
         return _refuse(str(error))
+    os.umask(0o077)  # whatever is made from here on is in the data dir, and nobody else's business
     try:
         folder = DataDir.open(options.data_dir, options.profile)
     except UnusableDataDir as error:

@@ -6,6 +6,7 @@ from typing import BinaryIO
 import click
 
 from flowker_cli import arguments
+from flowker_cli.failure import goes_on
 from flowker_cli.follow import follow
 from flowker_cli.lists import by_offset
 from flowker_cli.monitor import Progress, watch
@@ -105,9 +106,11 @@ def monitor(session: Session, execution_id: str, poll: bool, interval: float) ->
 
 def wait_for(session: Session, execution_id: str) -> None:
     """Show a run when it has ended, and exit with 1 unless it has completed."""
-    messages = follow(session.client, execution_id, poll=False, interval=1.0)
-    ended = watch(messages, None, Progress(session.client, execution_id, sys.stderr))
-    session.output.document(session.client.get(path(EXECUTIONS, execution_id)))
+    with goes_on(execution_id):
+        messages = follow(session.client, execution_id, poll=False, interval=1.0)
+        ended = watch(messages, None, Progress(session.client, execution_id, sys.stderr))
+        found = session.client.get(path(EXECUTIONS, execution_id))
+    session.output.document(found)
     _end(ended)
 
 

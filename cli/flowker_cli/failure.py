@@ -1,5 +1,7 @@
 """How a command fails: one reason on stderr, and the exit code 1."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import click
@@ -25,3 +27,13 @@ class Refused(Failed):
 def note(text: str) -> None:
     """Tell the person at the terminal something that is not part of the result."""
     click.echo(f"flowker: {harmless(text)}", err=True)
+
+
+@contextmanager
+def goes_on(execution_id: str) -> Iterator[None]:
+    """Whoever stops waiting, by will or not, is told what it was for: it has not ended with the wait."""
+    try:
+        yield
+    except (Failed, KeyboardInterrupt):
+        note(f"execution {execution_id} goes on")
+        raise

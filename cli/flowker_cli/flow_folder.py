@@ -5,6 +5,7 @@ Beside the definitions, `flows.json` keeps what they do not say: names, descript
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ def export_all(session: Session, directory: Path, force: bool) -> None:
     found = by_offset(session.client, FLOWS, "flows", {}, None, 0)["flows"]
     flows = [session.client.get(path(FLOWS, each["id"])) for each in found]
     files = {_file_name(each): each for each in flows}
-    directory.mkdir(parents=True, exist_ok=True)
+    _make(directory)
     for name, each in files.items():
         _write(directory / name, each["definition"].encode(), force=force)
     index = {
@@ -63,15 +64,11 @@ def import_folder(session: Session, directory: Path, update: bool) -> None:
     if not drafts:
         raise Failed(f"{directory} holds no definitions ({', '.join('*' + each for each in SUFFIXES)})")
     _check(session.client, drafts)
-    present = _present(session.client) if update else {}
+    present = _present(session.client, drafts) if update else {}
     done = []
     for file, draft in drafts.items():
-        taken = present.get(draft["name"], [])
-        if len(taken) > 1:
-            raise Failed(f"{file}: {len(taken)} flows are called {draft['name']!r}")
-        stored = (
-            session.client.put(path(FLOWS, taken[0]), draft) if taken else session.client.post(FLOWS, draft)
-        )
+        taken = present.get(draft["name"])
+        stored = session.client.put(path(FLOWS, taken), draft) if taken else session.client.post(FLOWS, draft)
         told = "updated" if taken else "created"
         done.append({"file": file, "id": stored["id"], "name": stored["name"], "done": told})
     session.output.listing({"flows": done}, "flows", COLUMNS)
@@ -81,6 +78,13 @@ def _file_name(flow: Flow) -> str:
     """Readable, unique, and safe whatever the flow is called."""
     slug = re.sub("[^a-z0-9]+", "-", flow["name"].lower()).strip("-")[:60] or "flow"
     return f"{slug}-{re.sub('[^A-Za-z0-9-]', '', flow['id'])}.yaml"
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failed(f"cannot write {directory}: {error.strerror}") from error
 
 
 def _write(target: Path, content: bytes, *, force: bool) -> None:
@@ -101,6 +105,8 @@ def _drafts(directory: Path) -> Iterator[tuple[str, Flow]]:
             with file.open("rb") as content:
                 definition = file_text(content)
             known = index.get(file.name) or {}
+            if not isinstance(known, dict):
+                raise Failed(f"{index_file} is damaged: what it says of {file.name} is no object")
             yield file.name, {**known, "definition": definition}
     except OSError as error:
         raise Failed(f"cannot read {error.filename}: {error.strerror}") from error
@@ -120,9 +126,15 @@ def _check(client: "Client", drafts: dict[str, Flow]) -> None:
         raise Failed("\n".join([*wrong, "nothing was stored"]))
 
 
-def _present(client: "Client") -> dict[str, list[str]]:
-    """The ids of the flows that there are, by name."""
-    found: dict[str, list[str]] = {}
-    for each in by_offset(client, FLOWS, "flows", {}, None, 0)["flows"]:
-        found.setdefault(each["name"], []).append(each["id"])
-    return found
+def _present(client: "Client", drafts: dict[str, Flow]) -> dict[str, str]:
+    """The ids of the flows that there are, by name. Raises `Failed` where a name does not tell which one to change."""
+    found = [(each["name"], each["id"]) for each in by_offset(client, FLOWS, "flows", {}, None, 0)["flows"]]
+    counts = Counter(name for name, _ in found)
+    wrong = [
+        f"{file}: {counts[draft['name']]} flows are called {draft['name']!r}"
+        for file, draft in drafts.items()
+        if counts[draft["name"]] > 1
+    ]
+    if wrong:
+        raise Failed("\n".join([*wrong, "nothing was stored"]))
+    return dict(found)

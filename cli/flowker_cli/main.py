@@ -1,5 +1,7 @@
 """`flowker`: one verb for each thing that is done at a terminal."""
 
+import errno
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -9,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from flowker.settings import product_version
+from flowker_cli.failure import note
 from flowker_cli.session import Session, session_options
 
 VERBS: Mapping[str, tuple[str, str]] = {
@@ -30,6 +33,9 @@ VERBS: Mapping[str, tuple[str, str]] = {
 }
 """Where each verb is and what it is for. A module is imported when its verb is used: `dev` starts without what talks to a
 server, and a completion without the compiler."""
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Verbs(click.Group):
@@ -69,7 +75,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flowker.main(args=None if arguments is None else list(arguments), prog_name="flowker")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        return _not_written(error)
     return 0
+
+
+def _not_written(error: OSError) -> int:
+    """Of stdout; all other files are the business of their verbs. What is left of it must not be tried again at the exit."""
+    note(f"cannot write: {error.strerror}")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import click
 
 from flowker_cli import arguments
 from flowker_cli.arguments import file_object, input_object
+from flowker_cli.failure import goes_on
 from flowker_cli.lists import by_cursor
 from flowker_cli.paths import WORKFLOWS, path
 from flowker_cli.session import Session, pass_session, session_options
@@ -101,8 +102,9 @@ def execute(
     if not wait:
         return session.output.document(started)
     execution = path("/v1/executions", started["executionId"])
-    status = _ended(session.client, execution)
-    found = session.client.get(f"{execution}/results")
+    with goes_on(started["executionId"]):
+        status = _ended(session.client, execution)
+        found = session.client.get(f"{execution}/results")
     session.output.document(found, only=[name for name in found if name != "stepResults"])
     return None if status == "completed" else click.get_current_context().exit(1)
 

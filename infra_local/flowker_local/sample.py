@@ -37,7 +37,7 @@ class FraudScore(BaseHTTPRequestHandler):
         payment = exact_json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         amount = payment.get("amount", 0) if isinstance(payment, Mapping) else 0
         number = amount if isinstance(amount, int | Decimal) else 0
-        answer = json.dumps({"score": int(min(max(number / 100, 0), 100))}).encode()
+        answer = json.dumps({"score": int(min(max(number, 0), 10_000)) // 100}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))

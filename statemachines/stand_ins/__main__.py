@@ -64,14 +64,28 @@ def main(arguments: list[str]) -> int:
     try:
         with import_module(f"statemachines.stand_ins.{_module(example)}").serving() as replacements:
             files = dict(prepared(example, known[example], replacements))
-            for name, text in files.items():
-                Path(name).write_text(text)
+            _write(files)
             print(*told(example, list(files), replacements), sep="\n", flush=True)
             ended.wait()
     except MissingSoftware as missing:
         print(missing, file=sys.stderr)
         return 1
+    except ModuleNotFoundError as missing:
+        fetch = "make test ARGS=tests/e2e/test_examples.py"
+        print(
+            f"{example} needs the package {missing.name}, which `{fetch}` installs and tries", file=sys.stderr
+        )
+        return 1
     return 0
+
+
+def _write(files: Mapping[str, str]) -> None:
+    """Into the current folder. Raises `SystemExit` with the reason why not, and code 1."""
+    for name, text in files.items():
+        try:
+            Path(name).write_text(text)
+        except OSError as error:
+            sys.exit(f"cannot write {name}: {error.strerror}")
 
 
 if __name__ == "__main__":

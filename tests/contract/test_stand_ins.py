@@ -16,11 +16,12 @@ from statemachines.stand_ins.__main__ import examples
 from tests.verbs import ROOT
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def started(folder: Path, *arguments: str, packages: Path = ROOT) -> subprocess.Popen[str]:
+    """What is in `packages` goes before what is installed."""
     return subprocess.Popen(
         [sys.executable, "-m", "statemachines.stand_ins", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{ROOT}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -53,6 +54,22 @@ def test_for_what_has_no_stand_ins_the_examples_are_listed(tmp_path: Path, argum
     assert process.returncode == 2
     assert "tracer-midaz-validation" in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_package_that_only_the_tests_bring_is_told(tmp_path: Path) -> None:
+    (tmp_path / "aiosmtpd.py").write_text("raise ModuleNotFoundError(name='aiosmtpd')")
+    with started(tmp_path, "desk-assistant", packages=tmp_path) as process:
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert told.startswith("desk-assistant needs the package aiosmtpd, which `make test ")
+    assert "Traceback" not in told
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "midaz.json").mkdir()
+    with started(tmp_path, "tracer-midaz-validation") as process:
+        _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (1, "cannot write midaz.json: Is a directory\n")
 
 
 @pytest.mark.parametrize("example", examples())

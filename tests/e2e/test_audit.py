@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,10 @@ from uuid import uuid4
 import pytest
 
 from flowker.model.audit import NOTHING
+from tests.accounts import admin
+from tests.flow_samples import HELLO
 from tests.provider import Provider
+from tests.runs import create_flow, start
 from tests.samples import (
     activate,
     chain,
@@ -210,6 +214,16 @@ def test_refused_changes_are_recorded_with_the_code_that_was_answered(api: Api) 
     assert [event["metadata"]["error"] for event in failures] == ["FLK-0102", "FLK-0110", "FLK-0101"]
     assert [event["metadata"]["http.status"] for event in failures] == [422, 400, 409]
     assert all(map(by_me, failures))
+
+
+def test_what_belongs_to_an_account_is_found_by_its_id(api: Api, target: str) -> None:
+    owner = admin(target)
+    with closing(owner.api):
+        flow_id = create_flow(owner, HELLO)
+        run_id = start(owner.api, flow_id)
+    assert types(about(api, flow_id, 1)) == ["FLOW_CREATED"]
+    assert types(about(api, run_id, 1, eventType="EXECUTION_STARTED")) == ["EXECUTION_STARTED"]
+    until(lambda: search(api, resourceId=owner.id, eventType="SESSION_CREATED"))
 
 
 def test_what_never_came_to_exist_has_no_id(api: Api) -> None:

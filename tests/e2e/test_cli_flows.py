@@ -153,7 +153,11 @@ def test_an_import_can_change_the_flows_that_are_there(
     assert terminal.json("flow", "get", flow_id)["version"] == "2.0.0"
     terminal.run("flow", "import", "--directory", folder)
     assert terminal.json("flow", "list")["total"] == 4
-    assert "2 flows are called" in terminal.fails("flow", "import", "--directory", folder, "--update")
+    (folder / "a.yaml").write_text(DEFINITION.format(name="Another"))
+    said = terminal.fails("flow", "import", "--directory", folder, "--update")
+    assert said.count("2 flows are called") == 2
+    assert "nothing was stored" in said
+    assert terminal.json("flow", "list")["total"] == 4
 
 
 def test_an_import_with_a_mistake_stores_nothing(terminal: Terminal, file: Path, tmp_path: Path) -> None:
@@ -166,6 +170,20 @@ def test_an_import_with_a_mistake_stores_nothing(terminal: Terminal, file: Path,
     assert "b.yaml: validation_error" in said
     assert "nothing was stored" in said
     assert terminal.json("flow", "list")["total"] == 0
+
+
+def test_an_index_that_was_damaged_is_told(terminal: Terminal, file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(file.read_text())
+    (folder / "flows.json").write_text('{"a.yaml": "Echo"}')
+    assert "flows.json is damaged" in terminal.fails("flow", "import", "--directory", folder)
+    assert terminal.json("flow", "list")["total"] == 0
+
+
+def test_a_folder_that_cannot_be_made_is_told(terminal: Terminal, file: Path) -> None:
+    folder = file / "below-a-file"
+    assert f"cannot write {folder}" in terminal.fails("flow", "export-all", "--directory", folder)
 
 
 def test_a_run_is_started_with_its_input(terminal: Terminal, file: Path, tmp_path: Path) -> None:

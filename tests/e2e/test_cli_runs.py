@@ -195,3 +195,16 @@ def test_a_reader_that_has_seen_enough_is_no_failure_worth_a_traceback(terminal:
         ["bash", "-c", command], env=terminal.environment(), capture_output=True, text=True, check=False
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("verb", ["flow list", "flow list --output json"])
+def test_a_full_disk_is_told_without_a_traceback(verb: str, terminal: Terminal) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(COMMAND)} {verb} > /dev/full"],
+        env=terminal.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "flowker: cannot write: No space left on device\n")

@@ -160,6 +160,12 @@ BODY_ROUTES = [
 ]
 
 
+def test_a_number_with_too_many_digits_is_refused_without_telling_internals(api: Api) -> None:
+    content = b'{"name":' + b"9" * 5000 + b"}"
+    problem = expect(api.request("POST", "/v1/workflows", content=content, headers=JSON), 400, "FLK-0001")
+    assert problem["message"] == "the body is not JSON: a number is out of range"
+
+
 @pytest.mark.parametrize(
     "content",
     [

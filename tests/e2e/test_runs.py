@@ -140,6 +140,12 @@ def test_a_signal_resumes_a_waiting_run(owner: Tenant) -> None:
     refused(owner.api.post(f"/api/v1/executions/{run_id}/signals/go", {"value": 8}), 409, "conflict")
 
 
+@pytest.mark.parametrize("key", ["other", "k" * 5000], ids=["other", "long"])
+def test_a_signal_that_no_node_waits_for_is_refused(owner: Tenant, key: str) -> None:
+    run_id = runs.start(owner.api, runs.create_flow(owner, WAITING))
+    refused(owner.api.post(f"/api/v1/executions/{run_id}/signals/{key}", {}), 409, "conflict")
+
+
 def test_branches_and_batches_end_together(owner: Tenant) -> None:
     nodes = {
         "fork": {"type": "split", "next": {"a": "left", "b": "right", "default": "both"}},
@@ -293,3 +299,7 @@ def test_prefer_waits_for_the_end(owner: Tenant) -> None:
     )
     assert expect(answer, 201)["status"] == "completed"
     assert answer.headers["Preference-Applied"] == "wait=20"
+    path = f"/api/v1/executions/{answer.json()['execution_id']}"
+    for wait in ("26", "9" * 40):
+        shown = owner.api.get(path, headers={"Prefer": f"wait={wait}"})
+        assert shown.headers["Preference-Applied"] == "wait=25"

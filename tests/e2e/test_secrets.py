@@ -125,3 +125,10 @@ def test_they_go_with_their_account(target: str, root: Tenant, user: Tenant) -> 
     expect(root.api.delete(user.path), 200)
     refused(root.api.get(f"{user.path}/secrets"), 404, "not_found")
     refused(user.api.get(f"{user.path}/secrets"), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("key", ["a" * 129, "k" * 5000, "a%20b"], ids=["long", "longer", "blank"])
+def test_a_key_that_no_secret_can_have_is_unknown(user: Tenant, key: str) -> None:
+    path = f"{user.path}/secrets/{key}"
+    for answer in (user.api.get(path), user.api.put(path, {"value": "x"}), user.api.delete(path)):
+        refused(answer, 404, "not_found")

@@ -65,6 +65,14 @@ def test_a_busy_port_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_a_port_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    for port in (-1, 65536):
+        done = attempt(tmp_path / "data", "--port", str(port))
+        assert done.returncode == 2
+        assert "--port" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_a_host_that_is_not_here_is_told(tmp_path: Path) -> None:
     refused(attempt(tmp_path / "data", "--host", "203.0.113.1"), "203.0.113.1")
     refused(attempt(tmp_path / "data", "--host", "no-such-host.invalid"), "no-such-host.invalid")
@@ -163,6 +171,16 @@ def test_nobody_else_may_look_into_the_data_dir(tmp_path: Path) -> None:
         assert server.stop() == 0
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "key").stat().st_mode) == 0o600
+
+
+def test_nobody_else_may_read_files_even_in_a_data_dir_that_was_open_before(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    with Server(folder) as server:
+        assert status_with(server, KEY) == 200
+        found = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+    assert {"flowker.db", "engine.db", "key"} <= found.keys()
+    assert {name: mode for name, mode in found.items() if mode & 0o077} == {}
 
 
 def test_the_address_is_told_when_requests_are_answered(tmp_path: Path) -> None:

@@ -192,6 +192,8 @@ def test_a_cursor_carries_its_order_and_refuses_another() -> None:
         ({"result": "MAYBE"}, "FLK-0603", "result"),
         ({"resourceType": "planet"}, "FLK-0605", "resourceType"),
         ({"resourceId": "7"}, "FLK-0002", "resourceId"),
+        ({"resourceId": "exec-"}, "FLK-0002", "resourceId"),
+        ({"resourceId": f"planet-{uuid(2, 7)}"}, "FLK-0002", "resourceId"),
         ({"dateFrom": "2026-03-01"}, "FLK-0305", "dateFrom"),
         ({"dateFrom": "2026-03-01T10:00:00"}, "FLK-0305", "dateFrom"),
         ({"dateTo": "2026-02-30T10:00:00Z"}, "FLK-0305", "dateTo"),

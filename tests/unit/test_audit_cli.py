@@ -15,6 +15,7 @@ import pytest
 from flowker.model.chain import BEGINNING
 from flowker_cli.main import main
 from tests.properties.test_chain import LENGTH, entries, exported
+from tests.terminal import COMMAND
 
 LAST = f"{LENGTH}:{entries()[-1].hash}"
 Output = pytest.CaptureFixture[str]
@@ -202,6 +203,14 @@ def test_standard_output_is_a_file_too(capfdbinary: pytest.CaptureFixture[bytes]
         assert export(server.url, "-") == 0
     sys.stdout.flush()
     assert capfdbinary.readouterr().out == b"".join(exported(entries()))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    with serving(*pages()) as server, Path("/dev/full").open("wb") as full:
+        command = [*COMMAND, "audit", "export", "--url", server.url, "--api-key", "k", "--output", "-"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "flowker: cannot write -: No space left on device\n")
 
 
 def test_no_export_is_written_over(tmp_path: Path, capsys: Output) -> None:

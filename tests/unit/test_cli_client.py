@@ -196,3 +196,29 @@ def test_numbers_of_an_input_stay_exact(terminal: Terminal) -> None:
             stdin='{"a": 0.10, "b": 12345678901234567890}',
         )
     assert server.seen[0][3] == b'{"input":{"a":0.10,"b":12345678901234567890}}'
+
+
+@pytest.mark.parametrize("value", ["hush\n", "hush\r\nX-Other: 1", "hush\u2026"])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("FLOWKER_TOKEN", ("flow", "list")),
+        ("FLOWKER_TOKEN", ("execution", "monitor", "exec-1")),
+        ("FLOWKER_API_KEY", ("workflow", "list")),
+    ],
+)
+def test_a_credential_that_cannot_be_sent_is_told_and_not_shown(
+    name: str, arguments: tuple[str, ...], value: str, tmp_path: Path
+) -> None:
+    with canned() as server:
+        said = Terminal(tmp_path, server.url, **{name: value}).fails(*arguments)
+    assert "has a character that cannot be sent" in said
+    assert "hush" not in said
+    assert server.seen == []
+
+
+def test_a_key_that_cannot_be_sent_is_told(terminal: Terminal) -> None:
+    with canned() as server:
+        said = terminal.fails("--server", server.url, "flow", "run", "flow-1", "--idempotency-key", "a\nb")
+    assert "Idempotency-Key has a character that cannot be sent" in said
+    assert server.seen == []

@@ -212,3 +212,21 @@ def test_only_the_last_message_tells_how_it_ended() -> None:
     assert outcome(json.loads(message(1, "execution_update", status="running"))) is None
     assert outcome(json.loads(message(1, "execution_update", status="cancelled"))) == "cancelled"
     assert outcome(json.loads(last(1))) == "completed"
+
+
+def test_whoever_stops_waiting_is_told_which_run_goes_on(tmp_path: Path) -> None:
+    started = b'{"execution_id":"exec-1","flow_id":"flow-1","status":"running","created_at":"2026-01-01T00:00:00.000Z"}'
+    with canned((201, {}, started), (404, {}, b""), (500, {}, b"")) as server:
+        terminal = Terminal(tmp_path, server.url, FLOWKER_TOKEN="t0ken")
+        said = terminal.fails("flow", "run", "flow-1", "--wait")
+    assert "answered 500" in said
+    assert "exec-1 goes on" in said
+
+
+def test_whoever_stops_waiting_is_told_which_execution_goes_on(tmp_path: Path) -> None:
+    execution = "0b9b9d5e-5c5d-4d8e-a3f5-0f2a5a1c7d11"
+    started = json.dumps({"executionId": execution, "status": "pending"}).encode()
+    with canned((201, {}, started), (500, {}, b"")) as server:
+        terminal = Terminal(tmp_path, server.url, FLOWKER_API_KEY="k3y")
+        said = terminal.fails("workflow", "execute", "w", "--wait")
+    assert f"{execution} goes on" in said

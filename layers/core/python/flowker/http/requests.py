@@ -92,7 +92,7 @@ def _is_unicode(value: Json) -> bool:
 def wait_preference(event: APIGatewayProxyEventV2) -> float:
     """Seconds of `Prefer: wait=N` (RFC 7240), at most 25; 0 without the preference or with one that makes no sense."""
     found = re.search(
-        r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", header(event, "prefer") or "", re.IGNORECASE
+        r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]+)\"?\s*(?:$|[,;])", header(event, "prefer") or "", re.IGNORECASE
     )
     return min(float(found[1]), MOST_WAIT) if found else 0.0
 

@@ -21,8 +21,12 @@ _READABLE = simplejson.JSONEncoder(**_OPTIONS, ensure_ascii=False)
 _CANONICAL = simplejson.JSONEncoder(**_OPTIONS, sort_keys=True)
 
 
+class _Refused(ValueError):
+    """Of a constant that only Python takes for JSON."""
+
+
 def _refuse(constant: str) -> Json:
-    raise ValueError(f"{constant} is not JSON")
+    raise _Refused(f"{constant} is not JSON")
 
 
 def loads(text: str | bytes) -> Json:
@@ -31,7 +35,9 @@ def loads(text: str | bytes) -> Json:
         return simplejson.loads(text, use_decimal=True, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    except InvalidOperation:
+    except (simplejson.JSONDecodeError, _Refused, UnicodeDecodeError):
+        raise
+    except (InvalidOperation, ValueError):  # its exponent, or more digits than Python reads
         raise ValueError("a number is out of range") from None
 
 

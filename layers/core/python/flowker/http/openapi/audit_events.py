@@ -16,11 +16,16 @@ from flowker.http.openapi.operation import (
     query,
     ref,
 )
-from flowker.http.v1.audit_events import DEFAULT_LIMIT, EXPORTED, FILTERS, MOST, MOST_EXPORTED
+from flowker.http.v1.audit_events import DEFAULT_LIMIT, EXPORTED, FILTERS, MOST, MOST_EXPORTED, PREFIXES
 from flowker.model.audit import Action, ActorType, EventType, ResourceType, Result
 
 _MOMENT: Schema = {"type": "string", "format": "date-time"}
 _HASH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+_THING: Schema = {
+    "type": "string",
+    "pattern": f"^({'|'.join(PREFIXES)})?([0-9A-Fa-f]{{32}}|[0-9A-Fa-f]{{8}}(-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}})$",
+}
 
 _CHECKPOINT = record({"sequence": COUNT, "hash": STRING}, required=["sequence", "hash"])
 
@@ -73,7 +78,11 @@ SCHEMAS: Schemas = {
 
 _FILTERS: list[Parameter] = [
     *(query(name, one_of(*kind), f"Only events with this {name}.") for name, (kind, _) in FILTERS.items()),
-    query("resourceId", UUID, "Only events about this thing."),
+    query(
+        "resourceId",
+        _THING,
+        "Only events about this thing: a UUID, or the id of an account, a flow or a run.",
+    ),
     query("dateFrom", _MOMENT, "Then or later."),
     query("dateTo", _MOMENT, "Then or earlier."),
     query("sortOrder", one_of("ASC", "DESC", default="DESC"), "By the order in which they were recorded."),

@@ -23,11 +23,14 @@ from flowker.errors import (
 )
 from flowker.http.app import answer, routes
 from flowker.http.requests import date_parameter, identifier
+from flowker.model.account import ACCOUNT_PREFIX
 from flowker.model.audit import GENESIS, Action, Entry, EventType, ResourceType, Result
 from flowker.model.audit_export import end_line, entry_line, start_line
 from flowker.model.chain import Checkpoint, Verdict
+from flowker.model.flow import FLOW_PREFIX
 from flowker.model.instant import instant
 from flowker.model.page import Cursor, PageQuery
+from flowker.model.run import RUN_PREFIX
 from flowker.ports import AuditFilter
 from flowker.usecases.audit_trail import SORT, Export
 
@@ -38,6 +41,8 @@ EXPORTED, MOST_EXPORTED = 1000, 5000
 """Entries of one export, if they fit."""
 EXPORTED_BYTES = 5 * 1024 * 1024
 """Of one export, written into the JSON text in which functions answer: that may take 6 MB."""
+PREFIXES = (ACCOUNT_PREFIX, FLOW_PREFIX, RUN_PREFIX)
+"""Of ids that are no bare UUIDs."""
 
 FILTERS: Mapping[str, tuple[type[StrEnum], type[FlowkerError]]] = {
     "eventType": (EventType, InvalidAuditEventType),
@@ -142,7 +147,7 @@ def _filter(parameters: Mapping[str, str]) -> AuditFilter:
                 raise refusal(f"{name} must be one of {allowed}", fields={name: f"one of {allowed}"})
             where[re.sub("([A-Z])", r"_\1", name).lower()] = value
     if parameters.get("resourceId"):
-        where["resource_id"] = identifier(parameters["resourceId"], "resourceId")
+        where["resource_id"] = _resource_id(parameters["resourceId"])
     since, until = (
         date_parameter(parameters, "dateFrom", InvalidDate),
         date_parameter(parameters, "dateTo", InvalidDate),
@@ -150,6 +155,12 @@ def _filter(parameters: Mapping[str, str]) -> AuditFilter:
     if since and until and since > until:
         raise InvalidDateOrder("dateFrom must not be after dateTo", fields={"dateFrom": "after dateTo"})
     return AuditFilter(where, since, until)
+
+
+def _resource_id(text: str) -> str:
+    """A UUID; with a word before it where the thing belongs to an account. Raises `InvalidId`."""
+    prefix = next((each for each in PREFIXES if text.startswith(each)), "")
+    return prefix + identifier(text.removeprefix(prefix), "resourceId")
 
 
 def _number(parameters: Mapping[str, str], name: str, default: int) -> int:

@@ -34,7 +34,7 @@ HEADERS = Param("headers", Kind.MAP, "Header names to values; what is no text is
 TIMEOUT = Param(
     "timeout",
     Kind.SECONDS,
-    "How long the whole exchange may take, redirects included; never longer than the node's own `timeout`",
+    "How long all of it may take; never longer than the node's own `timeout`",
     default=DEFAULT_TIMEOUT,
     most=LONGEST_TIMEOUT,
 )

@@ -20,7 +20,7 @@ class Transform(NodeType):
               "part, `$.a[*].b` a list; what is not there is null"),
     )  # fmt: skip
     page = Page(
-        summary="Computes a result.",
+        summary="Computes a result. A `mapping` keeps every digit of a number; a `script` has the numbers of JavaScript.",
         example='{ type: transform, params: { script: "return { total: input.price * input.count };" } }',
         results={
             "(any)": "what the script returns, `undefined` as null; or a map with the names of the mapping"

@@ -12,6 +12,8 @@ from flowker.nodes.flow.params import INVALID, MISSING, Kind, Param, Problem, op
 from flowker.nodes.flow.pauses import SHORT, pause, started
 from flowker.nodes.flow.truth import truthy
 
+MOST_KEY = 128
+"""Characters of the name of a signal."""
 DURATION, UNTIL, CONDITION, EVENT = "duration", "until_time", "condition", "event"
 
 
@@ -26,7 +28,7 @@ class Wait(NodeType):
         Param("condition_script", Kind.SCRIPT, "`condition`: instead, a function body that returns it"),
         Param("interval", Kind.DURATION, "`condition`: time between two evaluations", default="1s"),
         Param("max_attempts", Kind.COUNT, "`condition`: evaluations before giving up", default=10, least=1),
-        Param("key", Kind.TEXT, "`event`: the name of the signal; required there", least=1, most=128),
+        Param("key", Kind.TEXT, "`event`: the name of the signal; required there", least=1, most=MOST_KEY),
         Param("timeout", Kind.DURATION, "`condition`, `event`: give up after this time; required for `event`, where it "
               "must be written out, without `${}`"),
     )  # fmt: skip

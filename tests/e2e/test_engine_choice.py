@@ -33,8 +33,8 @@ def test_a_payment_validation_runs_on_express_and_says_why_and_for_how_much(api:
     assert "engine" not in shown(api, workflow_id)
     activated = expect(api.post(f"/v1/workflows/{workflow_id}/activate"), 200)
     engine = activated["engine"]
-    assert (engine["type"], engine["worstCaseSeconds"]) == ("express", 5 * 30 + 4 * 8 + 31 + 31 + 31)
-    assert engine["reason"].startswith("an execution takes 275 seconds at the worst")
+    assert (engine["type"], engine["worstCaseSeconds"]) == ("express", 5 * 30 + 4 * 8 + 31 + 31)
+    assert engine["reason"].startswith("an execution takes 244 seconds at the worst")
     price = engine["pricePerMillion"]
     assert 0 < price["express"] < price["standard"]
     assert (price["currency"], price["region"]) == ("USD", "us-east-1")

@@ -239,6 +239,7 @@ RULES: list[Rule] = [
     rule("trigger webhook", [*({"method": m} for m in ("GET", "POST", "PUT", "PATCH", "DELETE")),
      {"verify_token": "t"}],
      [{"path": GONE}, {"path": ""}, {"path": 1}, {"method": GONE}, {"method": "HEAD"}, {"verify_token": 1},
+      {"verify_token": ""}, {"verify_token": "s\u00e9same"}, {"verify_token": " x"},
       {"triggerType": "webhook"}]),
     rule("trigger schedule", [{"timezone": "Europe/Berlin"}, {"input": {}}, {"input": {"deep": [1]}}],
      [{"schedule": GONE}, {"schedule": ""}, {"schedule": 1}, {"schedule": "0" * 257}, {"timezone": None},

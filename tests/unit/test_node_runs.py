@@ -1,6 +1,7 @@
 """One task of an execution, delivered once, twice or at a bad moment, over the real stores (Flowker spec d.4, d.7, d.11)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from flowker.adapters.stores.executions import ItemExecutionStore
 from flowker.adapters.stores.node_runs import ItemNodeRunStore
 from flowker.adapters.stores.provider_configurations import ItemProviderConfigurationStore
 from flowker.adapters.stores.workflows import ItemWorkflowStore
+from flowker.compiler.compile import compile_graph
 from flowker.errors import ExecutionNotFound, NodeFailed, ProviderUnavailable
 from flowker.model.execution import ExecutionStatus, Outcome, StepStatus
 from flowker.model.graph import Graph
 from flowker.model.outbound import CallFailed, CallFailedForNow
 from flowker.ports import History
 from flowker.usecases.node_runs import NodeRuns, Route, Task
+from flowker.usecases.plans import plan
 from tests.fakes import Line, ManualClock, MemoryBlobs, MemoryTable, PlainCipher, ScriptedHttp
 from tests.integration.samples import WatchedTable, configuration, execution, instant
 from tests.samples import conditional, edge, executor, set_output, trigger
@@ -144,6 +147,27 @@ def test_what_shares_a_task_sees_its_ancestors_and_nobody_else() -> None:
     outputs = {name: step.output for name, step in world.history.steps.items()}
     assert outputs["below"] == {"amount": 1500}
     assert outputs["beside"] == {"amount": None}
+
+
+@pytest.mark.parametrize("decisions", [1, 47, 48, 49, 50, 60, 95])
+def test_every_task_of_a_machine_is_made_of_what_its_compiler_put_into_it(decisions: int) -> None:
+    names = [f"if{number}" for number in range(decisions)]
+    nodes = [trigger(), executor("score", PROVIDER.id), set_output("note", x=1)]
+    nodes += [conditional(name, "workflow.amount > 1") for name in names]
+    row = ["note", *names]
+    edges = [edge("start", "score"), edge("score", "note"), edge("note", names[0])]
+    edges += [edge(before, after, "true") for before, after in pairwise(row[1:])]
+    graph = Graph.model_validate({"nodes": nodes, "edges": edges})
+    machine = compile_graph(graph, "start")
+    told = {
+        state["Parameters"]["node"]: state["Parameters"].get("members")
+        for state in machine.definition["States"].values()
+        if "node" in state.get("Parameters", {})
+    }
+    revision = plan(graph, "start")
+    assert {head: revision.unit(head, members) for head, members in told.items()} == machine.units.by_head
+    # Machines of a time when only decisions joined say nothing of it.
+    assert revision.unit("note", None).members == ("note", *names)[:90]
 
 
 def test_an_execution_that_nobody_knows_is_told() -> None:

@@ -119,9 +119,8 @@ class _Emitter:
             **_IDS,
             "node": unit.head,
             "attempt.$": "$$.State.RetryCount",
+            "members": list(unit.members[1:]),
         }
-        if len(unit.members) > 1:
-            parameters["members"] = list(unit.members[1:])
         if finish is not None:
             parameters["finishUnless"] = finish
         kept = unit.head in self._needs.answers

@@ -11,11 +11,12 @@ from functools import cached_property
 from flowker.compiler.topology import Topology
 from flowker.model.graph import Edge, NodeKind
 
-DECISIONS = frozenset({NodeKind.CONDITIONAL, NodeKind.TRIGGER})
-CALLING_NOBODY = DECISIONS | {NodeKind.ACTION}
+_DECISIONS = frozenset({NodeKind.CONDITIONAL, NodeKind.TRIGGER})
+_CALLING_NOBODY = _DECISIONS | {NodeKind.ACTION}
 
 MOST_MEMBERS = 50
 """Steps that one task may record: a transaction takes 100 writes and 4 MB, and a step up to 64 KiB."""
+_MOST_DECISIONS = 90
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,23 @@ class Units:
         }
 
 
-def group(topology: Topology, joining: Container[NodeKind] = CALLING_NOBODY) -> Units:
-    """Put every reachable node into exactly one unit. Only nodes of these kinds join another one's."""
+def group(topology: Topology) -> Units:
+    """Put every reachable node into exactly one unit."""
+    return _group(topology, _CALLING_NOBODY, MOST_MEMBERS)
+
+
+def group_decisions(topology: Topology) -> Units:
+    """As `group` was, before actions joined the units of other nodes (decision 28)."""
+    return _group(topology, _DECISIONS, _MOST_DECISIONS)
+
+
+def _group(topology: Topology, joining: Container[NodeKind], most: int) -> Units:
     head_of: dict[str, str] = {}
     members: dict[str, list[str]] = {}
     for node in topology.order:
         head = _joins(node, topology, joining, head_of, members)
+        if len(members.get(head, ())) >= most:
+            head = node
         head_of[node] = head
         members.setdefault(head, []).append(node)
     if _silent(topology, members):
@@ -82,7 +94,7 @@ def _joins(
     head = head_of[incoming[0].source]
     # An entry that decides nothing needs no task, and an action does not give it one.
     needless = kind is NodeKind.ACTION and head == topology.entry and _silent(topology, members)
-    return node if needless or len(members[head]) >= MOST_MEMBERS else head
+    return node if needless else head
 
 
 def _silent(topology: Topology, members: Mapping[str, list[str]]) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flowker.compiler.topology import Topology, resolve
-from flowker.compiler.units import DECISIONS, Unit, Units, group
+from flowker.compiler.units import Unit, Units, group_decisions
 from flowker.errors import CyclicGraph
 from flowker.expressions.conditions import parse
 from flowker.model.graph import Graph, Node, NodeKind
@@ -25,13 +25,13 @@ class Plan:
     topology: Topology
 
     def unit(self, head: str, others: Sequence[str] | None) -> Unit:
-        """What a task is made of, as its state machine says. One that says nothing may be of a time when only decisions joined
-        others' tasks."""
+        """What a task is made of, as its state machine says. One that says nothing is of a time when only decisions joined the
+        tasks of others."""
         return self._earlier.by_head[head] if others is None else Unit.of(self.topology, [head, *others])
 
     @cached_property
     def _earlier(self) -> Units:
-        return group(self.topology, DECISIONS)
+        return group_decisions(self.topology)
 
     @cached_property
     def edge_keys(self) -> Mapping[str, str]:

@@ -1,8 +1,9 @@
 """What stands behind runs of flows."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flowker.wiring import home, per_home, workflow_store
+from flowker.wiring import executions, home, per_home, workflow_store
 from flowker.wiring.flows import flow_store
 
 if TYPE_CHECKING:
@@ -24,16 +25,7 @@ def run_store() -> "ItemRunStore":
 @per_home
 def run_executions() -> "Executions":
     """What is done for runs as for executions of workflows: started again, ended."""
-    from flowker.usecases.executions import Executions
-
-    return Executions(
-        executions=run_store(),
-        workflows=workflow_store(),
-        machines=home().machines,
-        completions=home().completions,
-        clock=home().clock,
-        ids=home().ids,
-    )
+    return replace(executions(), executions=run_store())
 
 
 @per_home

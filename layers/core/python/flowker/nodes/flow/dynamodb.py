@@ -17,6 +17,7 @@ from flowker.nodes.flow.compatibility import remembered
 from flowker.nodes.flow.dynamodb_api import REGION, DynamoDb, TooLarge, item_of, read_item, written
 from flowker.nodes.flow.http_exchange import TIMEOUT
 from flowker.nodes.flow.node_type import NodeType, Page
+from flowker.nodes.flow.operations import demand, given, unmet
 from flowker.nodes.flow.params import INVALID, MISSING, Kind, Param, Problem, open_, wrong
 
 MAX_FOUND = 1000
@@ -97,15 +98,13 @@ next: { default: notify, error: alarm }""",
     )  # fmt: skip
 
     def further(self, params: Mapping[str, Any]) -> Iterator[Problem]:
-        given = {each.name for each in self.table for name in each.names if params.get(name) is not None}
-        if "role_arn" not in given:
+        names = given(self.table, params)
+        if "role_arn" not in names:
             for name in ("access_key", "secret_key"):
-                if name not in given:
+                if name not in names:
                     yield MISSING, name, "is required, unless there is role_arn"
         operation = params.get("operation")
-        for name in _REQUIRED.get(operation, ()) if isinstance(operation, str) else ():
-            if name not in (given | {"value"} & params.keys()):
-                yield MISSING, name, f"is required to {operation}"
+        yield from unmet(_REQUIRED, operation, names)
         key, region = params.get("key"), params.get("region")
         if key is not None and (found := _key_problem(key, operation)):
             yield INVALID, "key", found
@@ -117,9 +116,7 @@ next: { default: notify, error: alarm }""",
     def run(self, around: Circumstances) -> Done:
         values = self.values(around)
         operation: str = values["operation"]
-        for name in _REQUIRED.get(operation, ()):
-            if values.get(name) is None and not (name == "value" and name in values):
-                raise wrong(name, f"is required to {operation}")
+        demand(_REQUIRED, operation, values)
         if values.get("key") is not None and (found := _key_problem(values["key"], operation)):
             raise wrong("key", found)
         if found := filters.problem(values["filter"] or {}):

@@ -18,7 +18,8 @@ from flowker.nodes.flow.base import Circumstances, Done, FlowFailure, Line
 from flowker.nodes.flow.compatibility import remembered
 from flowker.nodes.flow.http_exchange import TIMEOUT
 from flowker.nodes.flow.node_type import NodeType, Page
-from flowker.nodes.flow.params import INVALID, MISSING, Kind, Param, Problem, open_, wrong
+from flowker.nodes.flow.operations import demand, given, unmet
+from flowker.nodes.flow.params import INVALID, Kind, Param, Problem, open_
 from flowker.nodes.flow.postgres_statements import MAX_FOUND, MAX_ITEMS, MAX_STATEMENTS
 
 Values = Mapping[str, Any]
@@ -102,11 +103,7 @@ next: { default: price, error: alarm }""",
 
     def further(self, params: Mapping[str, Any]) -> Iterator[Problem]:
         operation = params.get("operation")
-        given = {each.name for each in self.table for name in each.names if params.get(name) is not None}
-        given |= {"value"} & params.keys()
-        for name in _REQUIRED.get(operation, ()) if isinstance(operation, str) else ():
-            if name not in given:
-                yield MISSING, name, f"is required to {operation}"
+        yield from unmet(_REQUIRED, operation, given(self.table, params))
         table = params.get("table_name", params.get("table"))
         if isinstance(table, str) and not open_(table) and not postgres_statements.is_name(table, parts=2):
             yield INVALID, "table_name", postgres_statements.NO_NAME
@@ -116,9 +113,7 @@ next: { default: price, error: alarm }""",
     def run(self, around: Circumstances) -> Done:
         values = self.values(around)
         operation: str = values["operation"]
-        for name in _REQUIRED.get(operation, ()):
-            if values.get(name) is None and not (name == "value" and name in values):
-                raise wrong(name, f"is required to {operation}")
+        demand(_REQUIRED, operation, values)
         if operation == "query" and values["query"] is not None:
             operation = "execute"
         statements = postgres_statements.OPERATIONS[operation](values)
